@@ -1,0 +1,195 @@
+"""What must happen after a commit, as rows of that commit; messages are only hints to look at them sooner (R5).
+
+`enqueue` writes a row, and the broker hears of it after the commit. The actor deletes the row in the transaction of its
+effect. The relay sends again what is overdue, so that the broker may lose everything. What keeps failing becomes a
+dead letter, which a person may revive.
+"""
+
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from functools import partial, wraps
+from typing import Any, TypeVar
+
+import dramatiq
+import structlog
+from dramatiq.brokers.redis import RedisBroker
+from dramatiq.errors import DramatiqError
+from redis.exceptions import RedisError
+from sqlalchemy import BigInteger, Identity, Index, Text, delete, func, select
+from sqlalchemy.dialects.postgresql import JSONB, insert
+from sqlalchemy.orm import Mapped, Session, mapped_column
+from sqlalchemy.types import DateTime
+
+from nene.kernel import redis
+from nene.kernel.clock import wall
+from nene.kernel.db import Base, after_commit, in_transaction
+from nene.kernel.errors import NotThere
+
+RELAY_AFTER = timedelta(seconds=5)
+RETRY_AFTER = (timedelta(seconds=5), timedelta(seconds=30), timedelta(minutes=2))
+BATCH = 500
+LONGEST_PAUSE = timedelta(minutes=5)
+F = TypeVar("F", bound=Callable[..., object])
+log = structlog.get_logger(__name__)
+
+
+class Outbox(Base):
+    """A job that is still to be done."""
+
+    __tablename__ = "outbox"
+    __table_args__ = (Index(None, "due_at"),)
+
+    id: Mapped[int] = mapped_column(BigInteger, Identity(), primary_key=True)
+    name: Mapped[str] = mapped_column(Text, comment="the actor: domain.verb")
+    args: Mapped[list[Any]] = mapped_column(JSONB, comment="ids only")
+    key: Mapped[str | None] = mapped_column(Text, unique=True, comment="at most one job with this key waits at a time")
+    created_at: Mapped[datetime] = mapped_column(DateTime(timezone=True))
+    due_at: Mapped[datetime] = mapped_column(DateTime(timezone=True), comment="when the relay sends it again")
+    sends: Mapped[int] = mapped_column(default=0, comment="how often the relay has sent it")
+    failures: Mapped[int] = mapped_column(default=0)
+
+
+class DeadLetter(Base):
+    """A job that failed too often, kept until a person decides."""
+
+    __tablename__ = "dead_letter"
+
+    id: Mapped[int] = mapped_column(BigInteger, Identity(), primary_key=True)
+    name: Mapped[str] = mapped_column(Text)
+    args: Mapped[list[Any]] = mapped_column(JSONB)
+    error: Mapped[str] = mapped_column(Text, comment="the kind of the last error, not its text: that may be personal")
+    created_at: Mapped[datetime] = mapped_column(DateTime(timezone=True), comment="when the job was asked for")
+    died_at: Mapped[datetime] = mapped_column(DateTime(timezone=True))
+
+
+def start() -> RedisBroker:
+    """Make this process's broker, on the Redis client of `redis.start`."""
+    broker = RedisBroker(
+        client=redis.client(),
+        middleware=[dramatiq.middleware.TimeLimit(time_limit=600_000), dramatiq.middleware.ShutdownNotifications()],
+    )
+    dramatiq.set_broker(broker)
+    return broker
+
+
+def enqueue(session: Session, name: str, *args: int | str, key: str | None = None) -> None:
+    """Ask for a job in the session's transaction. With a key, nothing is added while such a job waits already."""
+    now = wall.now()
+    row = insert(Outbox).values(
+        name=name, args=list(args), key=key, created_at=now, due_at=now + RELAY_AFTER, sends=0, failures=0
+    )
+    job_id = session.scalar(row.on_conflict_do_nothing(index_elements=["key"]).returning(Outbox.id))
+    if job_id is not None:
+        after_commit(session, partial(_send, job_id, name))
+
+
+def actor(name: str) -> Callable[[F], F]:
+    """Declare a job that opens its own transactions and may run twice: `run(*args)`."""
+
+    def declare(run: F) -> F:
+        @wraps(run)
+        def perform(job_id: int) -> None:
+            job = in_transaction(_find, job_id)
+            if job is not None:
+                run(*job)
+                in_transaction(_done, job_id)
+
+        _declare(name, perform)
+        return run
+
+    return declare
+
+
+def step_actor(name: str) -> Callable[[F], F]:
+    """Declare a job that is one step: `step(session, *args)` and the end of its row commit together."""
+
+    def declare(step: F) -> F:
+        @wraps(step)
+        def once(session: Session, job_id: int) -> None:
+            job = _done(session, job_id)
+            if job is not None:
+                step(session, *job)
+
+        _declare(name, partial(in_transaction, once))
+        return step
+
+    return declare
+
+
+def relay() -> int:
+    """Send what is overdue again; gives the number sent. Called every few seconds by the scheduler."""
+    return in_transaction(_resend)
+
+
+def lag(session: Session) -> timedelta:
+    """How long the oldest job has been waiting."""
+    oldest = session.scalar(select(func.min(Outbox.created_at)))
+    return wall.now() - oldest if oldest else timedelta()
+
+
+def list_dead(session: Session) -> list[DeadLetter]:
+    """The dead letters, newest first."""
+    return list(session.scalars(select(DeadLetter).order_by(DeadLetter.id.desc()).limit(BATCH)))
+
+
+def revive(session: Session, dead_id: int) -> None:
+    """Ask for a dead job again. Raises NotThere."""
+    dead = session.scalar(delete(DeadLetter).where(DeadLetter.id == dead_id).returning(DeadLetter))
+    if dead is None:
+        raise NotThere
+    enqueue(session, dead.name, *dead.args)
+
+
+def _declare(name: str, perform: Callable[[int], None]) -> None:
+    def guarded(job_id: int) -> None:
+        try:
+            perform(job_id)
+        except Exception as error:
+            log.exception("job.failed", job=name, job_id=job_id)
+            in_transaction(_failed, job_id, type(error).__name__)
+
+    dramatiq.actor(guarded, actor_name=name, max_retries=0)
+
+
+def _send(job_id: int, name: str) -> None:
+    message: dramatiq.Message[None] = dramatiq.Message(
+        queue_name="default", actor_name=name, args=(job_id,), kwargs={}, options={}
+    )
+    try:
+        dramatiq.get_broker().enqueue(message)
+    except (RedisError, DramatiqError):
+        log.info("outbox.not_sent", job=name, job_id=job_id)  # the row stays, and the relay sends it
+
+
+def _find(session: Session, job_id: int) -> list[Any] | None:
+    return session.scalar(select(Outbox.args).where(Outbox.id == job_id))
+
+
+def _done(session: Session, job_id: int) -> list[Any] | None:
+    return session.scalar(delete(Outbox).where(Outbox.id == job_id).returning(Outbox.args))
+
+
+def _failed(session: Session, job_id: int, error: str) -> None:
+    job = session.scalar(select(Outbox).where(Outbox.id == job_id).with_for_update())
+    if job is None:
+        return
+    if job.failures == len(RETRY_AFTER):
+        session.add(
+            DeadLetter(name=job.name, args=job.args, error=error, created_at=job.created_at, died_at=wall.now())
+        )
+        session.delete(job)
+        log.error("job.dead", job=job.name, job_id=job_id)
+    else:
+        job.due_at = wall.now() + RETRY_AFTER[job.failures]
+        job.failures += 1
+
+
+def _resend(session: Session) -> int:
+    now = wall.now()
+    due = select(Outbox).where(Outbox.due_at <= now).order_by(Outbox.due_at).limit(BATCH)
+    jobs = session.scalars(due.with_for_update(skip_locked=True)).all()
+    for job in jobs:
+        job.due_at = now + min(RELAY_AFTER * 2 ** min(job.sends, 10), LONGEST_PAUSE)
+        job.sends += 1
+        after_commit(session, partial(_send, job.id, job.name))
+    return len(jobs)

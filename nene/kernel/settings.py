@@ -1,0 +1,91 @@
+"""Every setting of the product, typed and checked once at the start (O5)."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field, PostgresDsn, RedisDsn, UrlConstraints, ValidationError, field_validator, model_validator
+from pydantic_core import Url
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+DEMO_SECRET = "only-for-demo-never-in-production"  # noqa: S105 - refused in production below
+WebUrl = Annotated[Url, UrlConstraints(allowed_schemes=["http", "https"])]
+
+
+class SettingsWrong(SystemExit):
+    """Stops the start with the names of the wrong settings and what is expected of them."""
+
+
+class Settings(BaseSettings):
+    """Read from the environment; in demo also from the file that the embedded servers leave for commands."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="NENE_", env_file=".nene/servers.env", env_ignore_empty=True, extra="ignore", frozen=True
+    )
+
+    port: int = Field(8000, ge=1, le=65535, validation_alias="PORT")
+    env: Literal["demo", "production"] = "demo"
+    secret_key: str = Field(DEMO_SECRET, min_length=32)
+    database_url: PostgresDsn = PostgresDsn("postgresql+psycopg://localhost/nene")
+    redis_url: RedisDsn = RedisDsn("redis://localhost:6379/0")
+    public_url: WebUrl | None = None
+    rate_scale: float = Field(1.0, gt=0)
+    trusted_proxies: int = Field(0, ge=0, le=10)
+    min_stake_age: int = Field(19, ge=14, le=120)
+    max_open_stakes: int = Field(500_000, ge=100)
+    pool_size: int = Field(16, ge=1, le=90)
+    operator_name: str = "내돈네돈"
+    operator_representative: str = "○○○"
+    operator_address: str = "○○○"
+    operator_phone: str = "02-000-0000"
+    operator_business_number: str = "000-00-00000"
+    operator_mail_order_number: str = "제0000-서울○○-0000호"
+
+    @field_validator("database_url")
+    @classmethod
+    def _psycopg(cls, value: PostgresDsn) -> PostgresDsn:
+        text = str(value)
+        for scheme in ("postgresql://", "postgres://"):
+            if text.startswith(scheme):
+                return PostgresDsn("postgresql+psycopg://" + text.removeprefix(scheme))
+        return value
+
+    @model_validator(mode="after")
+    def _production_is_safe(self) -> "Settings":
+        if self.production and self.secret_key == DEMO_SECRET:
+            message = "NENE_SECRET_KEY: production needs a secret of its own, at least 32 characters"
+            raise ValueError(message)
+        if self.production and self.public_url is None:
+            message = "NENE_PUBLIC_URL: production needs the address that people type, such as https://nene.example"
+            raise ValueError(message)
+        return self
+
+    @property
+    def production(self) -> bool:
+        """Whether real money may be moved here: no demo clock, no stand-ins, no default secret."""
+        return self.env == "production"
+
+    @property
+    def site(self) -> str:
+        """The only source of absolute links, without a slash at the end."""
+        return str(self.public_url or f"http://localhost:{self.port}").rstrip("/")
+
+    @property
+    def secure_cookies(self) -> bool:
+        """Secure is off only on http://localhost (U5)."""
+        return not self.site.startswith(("http://localhost", "http://127.0.0.1"))
+
+    @classmethod
+    def load(cls) -> "Settings":
+        """Read and check; raises SettingsWrong, which ends the program with one line for each fault."""
+        try:
+            return cls()
+        except ValidationError as wrong:
+            lines = [
+                f"{_variable(str(fault['loc'][0])) + ': ' if fault['loc'] else ''}"
+                f"{fault['msg'].removeprefix('Value error, ')}"
+                for fault in wrong.errors()
+            ]
+            raise SettingsWrong("\n".join(lines)) from None
+
+
+def _variable(field: str) -> str:
+    return field if field.isupper() else f"NENE_{field.upper()}"
