@@ -1,0 +1,285 @@
+"""What a request is answered with: changes, forms and refusals, as pages or as HTMX fragments, and health.
+
+Every answer exists twice: a plain post gets pages and redirects, an HTMX request the changed fragment (spec of answers
+in docs/rules.md). Nothing here knows a domain.
+"""
+
+import re
+from datetime import datetime
+from time import perf_counter
+from typing import Any, Self, cast
+from urllib.parse import urlsplit
+from uuid import uuid4
+
+import structlog
+from flask import Blueprint, Flask, current_app, flash, g, jsonify, make_response, redirect, render_template, url_for
+from flask_babel import gettext as _
+from flask_babel import lazy_gettext
+from flask_login import AnonymousUserMixin
+from flask_wtf import FlaskForm
+from flask_wtf.csrf import CSRFError
+from htmx_flask import Htmx, request
+from jinja2 import TemplateError
+from markupsafe import Markup
+from sqlalchemy import text
+from sqlalchemy.exc import OperationalError, SQLAlchemyError
+from sqlalchemy.exc import TimeoutError as PoolExhausted
+from structlog.contextvars import bind_contextvars, clear_contextvars
+from werkzeug.exceptions import HTTPException
+from werkzeug.wrappers import Response
+from wtforms import Field
+
+from nene.kernel import redis
+from nene.kernel.clock import business
+from nene.kernel.db import reading
+from nene.kernel.errors import NothingDone, Refusal, TooMany
+from nene.kernel.settings import Settings
+
+QUIET = {"static", "health.alive", "health.ready"}  # endpoints that are not worth a line in the log
+# Browsers drop control characters and turn backslashes, so that "/\\elsewhere" would read "//elsewhere".
+OWN_PATH = re.compile(r"/(?!/)[^\x00-\x20\x7f\\]*")
+KEPT_HEADERS = {"Allow", "Retry-After"}
+RETRY_SOON = 5  # seconds
+log = structlog.get_logger(__name__)
+health = Blueprint("health", __name__)
+REASONS: dict[int, Any] = {
+    400: lazy_gettext("보내 주신 내용을 이해하지 못했어요. 앞 화면에서 다시 해 주세요."),
+    403: lazy_gettext("이 일을 할 수 있는 권한이 없어요."),
+    404: lazy_gettext("찾는 것이 없어요."),
+    405: lazy_gettext("이 주소로는 할 수 없는 일이에요."),
+    413: lazy_gettext("파일이 너무 커요. 더 작은 것으로 올려 주세요."),
+    429: lazy_gettext("요청이 너무 많아요. 잠시 뒤 다시 해 주세요."),
+    500: lazy_gettext("우리 쪽에 문제가 생겼어요. 잠시 뒤 다시 해 주세요."),
+}
+
+
+class BadInput(Refusal):
+    """A form whose values do not pass, where the page has no place to show it; the form is kept."""
+
+    status = 422
+
+    def __init__(self, form: FlaskForm) -> None:
+        super().__init__()
+        self.form = form
+
+    @property
+    def message(self) -> str:
+        """Every fault once, in the order of the fields."""
+        faults = [str(fault) for field in self.form for fault in field.errors]
+        return " ".join(dict.fromkeys(faults)) or _("입력한 내용을 다시 확인해 주세요.")
+
+
+class Form(FlaskForm):
+    """A form with the CSRF field. One button: `SomeForm.checked()`. A page of its own: `validate_on_submit`."""
+
+    @classmethod
+    def checked(cls) -> Self:
+        """The form as it was sent; raises BadInput when a value does not pass."""
+        form = cls()
+        if not form.validate():
+            raise BadInput(form)
+        return form
+
+    def blame(self, field: str, message: str) -> None:
+        """Put a refusal that came from behind at the field that it is about."""
+        at: Field = self[field]
+        at.errors = [*at.errors, message]
+
+
+def init(app: Flask) -> None:
+    """Answer refusals and faults, note each request, and serve health."""
+    Htmx(app)
+    # First of all, so that whatever refuses the request later has its id in the log.
+    app.before_request_funcs.setdefault(None, []).insert(0, _begin)
+    app.after_request(_end)
+    app.register_error_handler(Refusal, refused)
+    app.register_error_handler(HTTPException, _http_error)
+    for away in (OperationalError, PoolExhausted, redis.RedisError):
+        app.register_error_handler(away, _away)
+    app.register_blueprint(health)
+
+
+def settings() -> Settings:
+    """The settings of the running application."""
+    return cast("Settings", current_app.extensions["settings"])
+
+
+def arrived_at() -> datetime:
+    """The business moment at which the request arrived; the same however long it waits for a lock."""
+    if "arrived_at" not in g:
+        g.arrived_at = business.now()
+    return cast("datetime", g.arrived_at)
+
+
+def show_change(
+    template: str, *, back_to: str, changed: str | None = None, message: str | None = None, **context: object
+) -> Response:
+    """Answer a post that worked: HTMX gets the changed fragment, everybody else goes to the resource's page.
+
+    `changed` is the browser event that tells other fragments to refetch themselves ("point-changed"). `message` is
+    shown in the result region in both cases.
+    """
+    if not request.htmx:
+        return go_to(back_to, message=message)
+    response = make_response(render_template(template, **context) + _result(message))
+    if changed:
+        response.headers["HX-Trigger"] = changed
+    return response
+
+
+def show_form(page: str, fragment: str, form: FlaskForm, *, status: int = 422, **context: object) -> Response:
+    """Answer bad input: the form with its values and a message at each field; as the fragment for HTMX."""
+    return make_response(render_template(fragment if request.htmx else page, form=form, **context), status)
+
+
+def go_to(url: str, *, message: str | None = None) -> Response:
+    """Send the browser to another page after a post that worked."""
+    if message:
+        flash(message, "done")
+    if not request.htmx:
+        return redirect(url, 303)
+    response = make_response("", 200)
+    response.headers["HX-Redirect"] = url
+    return response
+
+
+def to_login() -> Response:
+    """Ask to sign in, and come back afterwards. Nothing was done, so HTMX gets no 200."""
+    url = url_for("user.login", next=_here())
+    if not request.htmx:
+        return redirect(url, 303)
+    response = make_response("", 204)
+    response.headers["HX-Redirect"] = url
+    return response
+
+
+def own_path(target: str | None) -> str | None:
+    """The target if it is a path of this site, else none: nobody is sent elsewhere by a link of ours."""
+    return target if target and OWN_PATH.fullmatch(target) else None
+
+
+def refused(refusal: Refusal) -> Response:
+    """Say no with the reason: a page, or a fragment for the result region."""
+    response = _show_error(refusal.status, refusal.message, again=isinstance(refusal, NothingDone))
+    if isinstance(refusal, TooMany):
+        response.headers["Retry-After"] = str(refusal.retry_after)
+    elif isinstance(refusal, NothingDone):
+        response.headers["Retry-After"] = str(RETRY_SOON)
+    return response
+
+
+@health.get("/healthz")
+def alive() -> Response:
+    """This process answers."""
+    return jsonify(status="ok")
+
+
+@health.get("/readyz")
+def ready() -> tuple[Response, int]:
+    """Each dependency: people can be served while the database answers; without Redis with less comfort."""
+    states = {"database": _database_state(), "redis": _redis_state()}
+    if states["database"] == "down":
+        return jsonify(status="down", **states), 503
+    return jsonify(status="ok" if states["redis"] == "ok" else "degraded", **states), 200
+
+
+def _database_state() -> str:
+    try:
+        with reading() as session:
+            session.execute(text("SELECT 1"))
+    except SQLAlchemyError:
+        return "down"
+    return "ok"
+
+
+def _redis_state() -> str:
+    try:
+        redis.client().ping()
+    except redis.RedisError:
+        return "down"
+    return "ok"
+
+
+def _begin() -> None:
+    g.began = perf_counter()
+    given = request.headers.get("X-Request-ID", "")
+    trusted = settings().trusted_proxies and re.fullmatch(r"[\w.-]{8,64}", given)
+    g.request_id = given if trusted else uuid4().hex
+    clear_contextvars()
+    bind_contextvars(
+        request_id=g.request_id,
+        address=request.remote_addr,
+        method=request.method,
+        route=request.url_rule.rule if request.url_rule else None,
+    )
+
+
+def _end(response: Response) -> Response:
+    response.vary.add("HX-Request")
+    response.headers["X-Request-ID"] = g.get("request_id", "")
+    if request.endpoint != "static":
+        response.headers.setdefault("Cache-Control", "private, no-cache")
+    if request.endpoint not in QUIET:
+        seconds = round(perf_counter() - g.get("began", perf_counter()), 4)
+        log.info("request", status=response.status_code, seconds=seconds)
+    return response
+
+
+def _http_error(error: HTTPException) -> Response:
+    code = error.code or 500
+    if isinstance(error, CSRFError):
+        return _show_error(code, _("페이지를 연 지 오래되었어요. 새로 고친 뒤 다시 해 주세요."))
+    response = _show_error(code, str(REASONS.get(code, REASONS[400])))
+    response.headers.extend((name, value) for name, value in error.get_headers() if name in KEPT_HEADERS)
+    return response
+
+
+def _away(error: Exception) -> Response:
+    log.warning("dependency.away", error=type(error).__name__)
+    # The page of the error must not ask the database who is looking at it.
+    g._login_user = AnonymousUserMixin()  # noqa: SLF001 - where Flask-Login keeps its answer
+    return refused(NothingDone())
+
+
+def _show_error(status: int, message: str, *, again: bool = False) -> Response:
+    template = "_error.html" if request.htmx else "error.html"
+    context: dict[str, Any] = {"status": status, "message": message, "again": _form_again() if again else None}
+    try:
+        html = render_template(template, **context)
+    except (TemplateError, SQLAlchemyError, redis.RedisError):
+        log.exception("error_page.failed")
+        html = Markup(
+            '<!doctype html><html lang="ko"><meta charset="utf-8"><title>{0}</title><p role="alert">{1}'
+        ).format(status, message)
+    response = make_response(html, status)
+    if request.htmx:
+        response.headers["HX-Retarget"] = "#flash"
+        response.headers["HX-Reswap"] = "innerHTML"
+    return response
+
+
+def _form_again() -> list[tuple[str, str]] | None:
+    """The same form once more, for a plain post of which nothing was done; none where a secret was typed."""
+    fields = [(name, value) for name, value in request.form.items(multi=True) if name != "csrf_token"]
+    typed_anew = request.files or any("password" in name for name, _value in fields)
+    return None if request.method != "POST" or typed_anew else fields
+
+
+def _result(message: str | None) -> Markup:
+    """The result region, swapped beside the fragment; emptied when there is nothing to say."""
+    note = Markup('<p class="note note-done">{}</p>').format(message) if message else Markup()
+    return Markup('<div id="flash" hx-swap-oob="innerHTML">{}</div>').format(note)
+
+
+def _here() -> str:
+    """The page to come back to: this one if it can be looked at, else the one from which the post came."""
+    if request.htmx:
+        came_from = request.htmx.current_url
+    elif request.url_rule and "GET" in (request.url_rule.methods or ()):
+        return request.full_path.rstrip("?")
+    else:
+        came_from = request.referrer
+    parts = urlsplit(came_from or "")
+    if parts.netloc != request.host:
+        return "/"
+    return own_path(parts._replace(scheme="", netloc="", fragment="").geturl()) or "/"
