@@ -1,0 +1,1 @@
+"""What every domain stands on: settings, clocks, transactions, jobs, locks, errors, and the servers of the demo."""

@@ -1,0 +1,187 @@
+"""Everything in the foreground, for `make run`: databases, migrations, demo data, then the parts of the Procfile."""
+
+import contextlib
+import ctypes
+import fcntl
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+from types import FrameType
+
+from nene.kernel.embedded import NotStarted, Postgres, Redis, Server
+
+HOME = Path(".nene")
+ADDRESSES = HOME / "servers.env"
+PROGRAMS = Path(sys.executable).parent
+PASSWORD = "nene-demo-1!"  # noqa: S105 - printed for everybody: the demo's own
+MEMBERS = [*(f"demo{number}@nene.test" for number in range(1, 6)), "admin@nene.test"]
+PATIENCE = 10.0  # seconds that the parts have to finish what they are doing
+
+
+class Stopped(Exception):
+    """Somebody pressed Ctrl-C, or sent us a signal to end."""
+
+
+class Failed(Exception):
+    """A step or a part did not do what it should; the text says which."""
+
+
+def main() -> int:
+    """Run until told to stop (0), or until a part ends by itself (1)."""
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, _stop)
+    port = os.environ.get("PORT") or "8000"
+    _adopt_orphans()
+    try:
+        with _alone(), _servers(port) as (environment, servers):
+            _prepare(environment)
+            _serve(environment, servers, port)
+    except Stopped:
+        return 0
+    except (Failed, NotStarted) as failure:
+        print(failure, file=sys.stderr)
+        return 1
+
+
+def _stop(number: int, frame: FrameType | None) -> None:
+    for further in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(further, signal.SIG_IGN)  # ending is under way; impatience must not leave a server behind
+    raise Stopped
+
+
+@contextlib.contextmanager
+def _alone() -> Iterator[None]:
+    """Nobody else runs in this folder; the lock is let go by the kernel, however we end."""
+    HOME.mkdir(exist_ok=True)
+    with (HOME / "lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            message = f"It runs already in {Path.cwd()}: stop that one first."
+            raise Failed(message) from None
+        yield
+
+
+@contextlib.contextmanager
+def _servers(port: str) -> Iterator[tuple[dict[str, str], list[Server]]]:
+    """Start what is not given by the environment, and leave the addresses for other commands."""
+    _refuse_taken(port)
+    environment = dict(os.environ)
+    addresses = {"NENE_PUBLIC_URL": f"http://localhost:{port}"}
+    with contextlib.ExitStack() as stack:
+        servers: list[Server] = []
+        if not environment.get("NENE_DATABASE_URL"):
+            postgres = stack.enter_context(Postgres(HOME / "postgres"))
+            addresses["NENE_DATABASE_URL"] = postgres.url()
+            servers.append(postgres)
+        if not environment.get("NENE_REDIS_URL"):
+            redis = stack.enter_context(Redis(HOME / "redis"))
+            addresses["NENE_REDIS_URL"] = redis.url()
+            servers.append(redis)
+        ADDRESSES.write_text("".join(f"{name}={value}\n" for name, value in addresses.items()))
+        stack.callback(ADDRESSES.unlink, missing_ok=True)
+        yield {**addresses, **{name: value for name, value in environment.items() if value}}, servers
+
+
+def _refuse_taken(port: str) -> None:
+    if not (port.isdecimal() and 0 < int(port) < 65536):
+        message = f"PORT: {port!r} is not a port; expected a number from 1 to 65535."
+        raise Failed(message)
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", int(port)))
+        except OSError as error:
+            message = f"Port {port} cannot be used ({error.strerror}): choose another, such as `PORT=8001 make run`."
+            raise Failed(message) from None
+
+
+def _prepare(environment: dict[str, str]) -> None:
+    """Bring the tables up to date and fill in the demo; both do nothing when it is done already."""
+    steps = [["flask", "db", "upgrade"]]
+    if environment.get("NENE_ENV", "demo") == "demo":
+        steps.append(["flask", "demo", "seed"])
+    for step in steps:
+        done = subprocess.run([str(PROGRAMS / step[0]), *step[1:]], env=environment, check=False)
+        if done.returncode:
+            message = f"`{' '.join(step)}` ended with status {done.returncode}."
+            raise Failed(message)
+
+
+def _serve(environment: dict[str, str], servers: list[Server], port: str) -> None:
+    """Run the parts and watch them; raises Failed as soon as one is gone."""
+    guard = ["setpriv", "--pdeathsig", "TERM"] if shutil.which("setpriv") else []
+    command = [*guard, str(PROGRAMS / "honcho"), "start", "--env", os.devnull, "--port", port]
+    path = f"{PROGRAMS}{os.pathsep}{environment.get('PATH', '')}"
+    parts = subprocess.Popen(
+        command, env={**environment, "PATH": path, "PYTHONUNBUFFERED": "1"}, start_new_session=True
+    )
+    try:
+        ready = False
+        while parts.poll() is None:
+            for server in servers:
+                if not server.running:
+                    message = f"{server.name} ended by itself; its last words are in {server.log}."
+                    raise Failed(message)
+            if _orphans(parts, servers):
+                message = "A part ended by itself and left processes behind, so all of it stops."
+                raise Failed(message)
+            if not ready and _answers(port):
+                ready = True
+                _announce(port)
+            time.sleep(0.5 if ready else 0.05)
+        message = f"A part ended by itself (status {parts.returncode}, see above), so all of it stops."
+        raise Failed(message)
+    finally:
+        _end(parts, servers)
+
+
+def _answers(port: str) -> bool:
+    try:
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/healthz", timeout=1) as answer:  # noqa: S310 - our own
+            return bool(answer.status == 200)
+    except (urllib.error.URLError, OSError):
+        return False
+
+
+def _announce(port: str) -> None:
+    print(f"\nReady: http://localhost:{port}", *MEMBERS, f"password of all: {PASSWORD}", sep="\n  ", flush=True)
+
+
+def _end(parts: subprocess.Popen[bytes], servers: list[Server]) -> None:
+    """End the parts in good order, then, by force, whatever is left of them."""
+    parts.terminate()
+    with contextlib.suppress(subprocess.TimeoutExpired):
+        parts.wait(PATIENCE)
+    parts.kill()
+    parts.wait()
+    while left := _orphans(parts, servers):
+        for pid in left:
+            with contextlib.suppress(ProcessLookupError, ChildProcessError):
+                os.kill(pid, signal.SIGKILL)
+                os.waitpid(pid, 0)
+
+
+def _adopt_orphans() -> None:
+    """A process whose parent has ended becomes our child, and so can be found (Linux; elsewhere nothing happens)."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(36, 1, 0, 0, 0)  # PR_SET_CHILD_SUBREAPER
+
+
+def _orphans(parts: subprocess.Popen[bytes], servers: list[Server]) -> set[int]:
+    """Our children that we did not start: somebody in between has ended and left them to us."""
+    listing = Path(f"/proc/self/task/{os.getpid()}/children")
+    children = {int(pid) for pid in listing.read_text().split()} if listing.exists() else set()
+    return children - {parts.pid} - {server.process.pid for server in servers if server.process}
+
+
+if __name__ == "__main__":
+    sys.exit(main())
