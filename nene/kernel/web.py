@@ -5,9 +5,11 @@ in docs/rules.md). Nothing here knows a domain.
 """
 
 import re
-from datetime import datetime
+import unicodedata
+from collections.abc import Callable
+from datetime import date, datetime
 from time import perf_counter
-from typing import Any, Self, cast
+from typing import Any, Self, TypeAlias, cast
 from urllib.parse import urlsplit
 from uuid import uuid4
 
@@ -30,7 +32,7 @@ from werkzeug.wrappers import Response
 from wtforms import Field
 
 from nene.kernel import redis
-from nene.kernel.clock import business
+from nene.kernel.clock import business, seoul_date
 from nene.kernel.db import reading
 from nene.kernel.errors import NothingDone, Refusal, TooMany
 from nene.kernel.settings import Settings
@@ -40,6 +42,7 @@ QUIET = {"static", "health.alive", "health.ready"}  # endpoints that are not wor
 OWN_PATH = re.compile(r"/(?!/)[^\x00-\x20\x7f\\]*")
 KEPT_HEADERS = {"Allow", "Retry-After"}
 RETRY_SOON = 5  # seconds
+Answer: TypeAlias = str | Response
 log = structlog.get_logger(__name__)
 health = Blueprint("health", __name__)
 REASONS: dict[int, Any] = {
@@ -58,9 +61,10 @@ class BadInput(Refusal):
 
     status = 422
 
-    def __init__(self, form: FlaskForm) -> None:
+    def __init__(self, form: FlaskForm, show: Callable[[], Response] | None = None) -> None:
         super().__init__()
         self.form = form
+        self.show = show
 
     @property
     def message(self) -> str:
@@ -69,21 +73,64 @@ class BadInput(Refusal):
         return " ".join(dict.fromkeys(faults)) or _("입력한 내용을 다시 확인해 주세요.")
 
 
-class Form(FlaskForm):
+class Form(FlaskForm):  # type: ignore[misc] - the library has no types
     """A form with the CSRF field. One button: `SomeForm.checked()`. A page of its own: `validate_on_submit`."""
 
     @classmethod
-    def checked(cls) -> Self:
-        """The form as it was sent; raises BadInput when a value does not pass."""
+    def blank(cls, **values: Any) -> Self:
+        """The form to fill in, with these values in it."""
+        return cls(formdata=None, **values)
+
+    @classmethod
+    def checked(
+        cls,
+        page: str | None = None,
+        fragment: str | None = None,
+        *,
+        lazily: Callable[[], dict[str, Any]] | None = None,
+        **context: object,
+    ) -> Self:
+        """The form as it was sent; raises BadInput when a value does not pass.
+
+        With a page (and its fragment, for HTMX) that is what is shown then, with the form in it; `lazily` gives what it
+        needs besides `context`.
+        """
         form = cls()
-        if not form.validate():
+        if form.validate():
+            return form
+        if page is None:
             raise BadInput(form)
-        return form
+        raise BadInput(
+            form, lambda: show_form(page, fragment or page, form, **{**(lazily() if lazily else {}), **context})
+        )
 
     def blame(self, field: str, message: str) -> None:
         """Put a refusal that came from behind at the field that it is about."""
         at: Field = self[field]
         at.errors = [*at.errors, message]
+
+
+class QueryForm(Form):
+    """Filters in the query of a GET; one that makes no sense counts as not given."""
+
+    class Meta:
+        """No change is made, so no CSRF field is needed."""
+
+        csrf = False
+
+    @classmethod
+    def read(cls) -> Self:
+        """The filters as they were sent."""
+        form = cls(formdata=request.args)
+        form.validate()
+        for name in form.errors:
+            form[name].process(None)
+        return form
+
+
+def tidy(value: str | None) -> str | None:
+    """Text as people mean it: composed letters, one kind of line end, no blanks around."""
+    return unicodedata.normalize("NFC", value).replace("\r\n", "\n").replace("\0", "").strip() if value else value
 
 
 def init(app: Flask) -> None:
@@ -111,17 +158,38 @@ def arrived_at() -> datetime:
     return cast("datetime", g.arrived_at)
 
 
+def arrived_on() -> date:
+    """The Seoul date on which the request arrived."""
+    return seoul_date(arrived_at())
+
+
+def show_page(page: str, fragment: str, **context: object) -> Response:
+    """Answer a GET: the page, or, when HTMX asks for more of it, the fragment."""
+    part = request.htmx and not request.htmx.boosted and not request.htmx.history_restore_request
+    return make_response(render_template(fragment if part else page, **context))
+
+
 def show_change(
-    template: str, *, back_to: str, changed: str | None = None, message: str | None = None, **context: object
+    template: str | None = None,
+    *,
+    back_to: str,
+    changed: str | None = None,
+    message: str | None = None,
+    category: str = "done",
+    lazily: Callable[[], dict[str, Any]] | None = None,
+    **context: object,
 ) -> Response:
     """Answer a post that worked: HTMX gets the changed fragment, everybody else goes to the resource's page.
 
     `changed` is the browser event that tells other fragments to refetch themselves ("point-changed"). `message` is
-    shown in the result region in both cases.
+    shown in the result region in both cases. `lazily` gives what the fragment needs besides `context`.
     """
-    if not request.htmx:
-        return go_to(back_to, message=message)
-    response = make_response(render_template(template, **context) + _result(message))
+    if not request.htmx or template is None:
+        return go_to(back_to, message=message, category=category)
+    if message:
+        flash(message, category)
+    fragment = render_template(template, **{**(lazily() if lazily else {}), **context})
+    response = make_response(fragment + render_template("_flash.html", out_of_band=True))
     if changed:
         response.headers["HX-Trigger"] = changed
     return response
@@ -132,10 +200,10 @@ def show_form(page: str, fragment: str, form: FlaskForm, *, status: int = 422, *
     return make_response(render_template(fragment if request.htmx else page, form=form, **context), status)
 
 
-def go_to(url: str, *, message: str | None = None) -> Response:
+def go_to(url: str, *, message: str | None = None, category: str = "done") -> Response:
     """Send the browser to another page after a post that worked."""
     if message:
-        flash(message, "done")
+        flash(message, category)
     if not request.htmx:
         return redirect(url, 303)
     response = make_response("", 200)
@@ -160,6 +228,8 @@ def own_path(target: str | None) -> str | None:
 
 def refused(refusal: Refusal) -> Response:
     """Say no with the reason: a page, or a fragment for the result region."""
+    if isinstance(refusal, BadInput) and refusal.show is not None:
+        return refusal.show()
     response = _show_error(refusal.status, refusal.message, again=isinstance(refusal, NothingDone))
     if isinstance(refusal, TooMany):
         response.headers["Retry-After"] = str(refusal.retry_after)
@@ -265,18 +335,12 @@ def _form_again() -> list[tuple[str, str]] | None:
     return None if request.method != "POST" or typed_anew else fields
 
 
-def _result(message: str | None) -> Markup:
-    """The result region, swapped beside the fragment; emptied when there is nothing to say."""
-    note = Markup('<p class="note note-done">{}</p>').format(message) if message else Markup()
-    return Markup('<div id="flash" hx-swap-oob="innerHTML">{}</div>').format(note)
-
-
 def _here() -> str:
     """The page to come back to: this one if it can be looked at, else the one from which the post came."""
     if request.htmx:
         came_from = request.htmx.current_url
     elif request.url_rule and "GET" in (request.url_rule.methods or ()):
-        return request.full_path.rstrip("?")
+        return str(request.full_path).rstrip("?")
     else:
         came_from = request.referrer
     parts = urlsplit(came_from or "")
