@@ -1,0 +1,34 @@
+"""What other domains may ask of the ledger."""
+
+from nene.point.service.charge import cancel_charge, charge, restore_charge
+from nene.point.service.check import check
+from nene.point.service.ledger import move, move_many
+from nene.point.service.wallet import (
+    balance_of,
+    close_wallet,
+    full_escrows,
+    give_up,
+    grant,
+    has_staked_or_charged,
+    history,
+    open_escrow,
+    open_wallet,
+)
+
+__all__ = [
+    "balance_of",
+    "cancel_charge",
+    "charge",
+    "check",
+    "close_wallet",
+    "full_escrows",
+    "give_up",
+    "grant",
+    "has_staked_or_charged",
+    "history",
+    "move",
+    "move_many",
+    "open_escrow",
+    "open_wallet",
+    "restore_charge",
+]
