@@ -1,0 +1,330 @@
+"""What the pages of one challenge show."""
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from enum import StrEnum
+
+from sqlalchemy.orm import Session
+
+from nene.challenge import queries, rules
+from nene.challenge.errors import FeedHidden, Frozen
+from nene.challenge.models import Challenge, Participant, Settlement
+from nene.challenge.terms import Status
+from nene.kernel.errors import NotThere
+from nene.kernel.paging import SIZE, Cursor, Page
+from nene.user import service as user
+from nene.user.terms import PublicUser
+
+PREVIEW_PEOPLE = 8
+PREVIEW_FEED = 3
+WINNERS_SHOWN = 20
+
+
+class DayState(StrEnum):
+    """How a day stands on a stamp card."""
+
+    VERIFIED = "verified"
+    MISSED = "missed"
+    TODAY = "today"
+    FUTURE = "future"
+
+
+@dataclass(frozen=True)
+class Day:
+    """One slot of a stamp card."""
+
+    date: date
+    state: DayState
+
+
+@dataclass(frozen=True)
+class StampCard:
+    """How a participant stands: days so far, verified, needed, still missing, and days that may still be missed."""
+
+    days: Sequence[Day]
+    day_number: int
+    total: int
+    verified: int
+    needed: int
+    missing: int
+    spare: int
+    rate: int | None
+    verified_today_at: datetime | None
+
+
+@dataclass(frozen=True)
+class Person:
+    """A participant on a page; `rate` in percent, none before the start."""
+
+    id: int
+    user: PublicUser
+    rate: int | None
+    verified: int
+    is_host: bool
+
+
+@dataclass(frozen=True)
+class FeedRow:
+    """One verification in the feed."""
+
+    id: int
+    user: PublicUser
+    content: str
+    day: date
+    at: datetime
+
+
+class Action(StrEnum):
+    """The one thing that the viewer can do now."""
+
+    LOGIN = "login"
+    JOIN = "join"
+    FULL = "full"
+    CLOSED = "closed"
+    CLOSE_RECRUITING = "ready"
+    VERIFY = "verify"
+    WAIT = "wait"
+    SETTLEMENT = "settlement"
+    NONE = "none"
+
+
+@dataclass(frozen=True)
+class Detail:
+    """A challenge with everything that its page shows to one viewer."""
+
+    challenge: Challenge
+    host: PublicUser
+    viewer_id: int | None
+    today: date
+    is_host: bool
+    joined: bool
+    has_quit: bool
+    action: Action
+    can_quit: bool
+    can_edit: bool
+    can_cancel: bool
+    can_close: bool
+    card: StampCard | None
+    win_rows: Sequence[rules.WinRow]
+    people_then: int
+    pot_then: int
+    likely: int | None
+    people: Sequence[Person]
+    feed: Sequence[FeedRow]
+
+    @property
+    def days_to_start(self) -> int:
+        """Days until the start, 0 from the start on."""
+        return max((self.challenge.start_date - self.today).days, 0)
+
+
+def show_challenge(session: Session, *, challenge_id: int, viewer_id: int | None, today: date) -> Detail:
+    """A challenge as its page shows it to the viewer. Raises NotThere."""
+    challenge = _find(session, challenge_id)
+    mine = queries.find_participant(session, challenge_id, viewer_id) if viewer_id else None
+    joined = mine is not None and mine.quit_at is None
+    members = queries.list_members(session, challenge_id, after=None, limit=PREVIEW_PEOPLE)
+    verifications = []
+    if joined and challenge.status in {Status.ONGOING, Status.FINISHED}:
+        verifications = queries.list_verifications(session, challenge_id, user_id=None, q="", after=None, limit=PREVIEW_FEED)  # fmt: skip
+    names = _names(session, challenge, [*(row.user_id for row in members), *(row.user_id for row in verifications)])
+    running = challenge.status is Status.ONGOING
+    likely = queries.count_likely_achievers(session, challenge, today) if running else None
+    coming = 0 if joined or challenge.status is not Status.WAITING else 1
+    people_then, pot_then = challenge.participant_count + coming, challenge.pot + coming * challenge.fee
+    is_host = viewer_id == challenge.host_id
+    return Detail(
+        challenge=challenge,
+        host=names[challenge.host_id],
+        viewer_id=viewer_id,
+        today=today,
+        is_host=is_host,
+        joined=joined,
+        has_quit=mine is not None and mine.quit_at is not None,
+        action=_action(challenge, viewer_id=viewer_id, mine=mine, today=today),
+        can_quit=joined and not is_host and _can_quit(challenge, today),
+        can_edit=is_host and challenge.status is Status.WAITING and challenge.participant_count == 1,
+        can_cancel=is_host and challenge.status in {Status.WAITING, Status.READY},
+        can_close=is_host
+        and challenge.status is Status.WAITING
+        and challenge.participant_count >= challenge.min_participants,
+        card=_card(session, challenge, mine, today) if mine and joined else None,
+        win_rows=rules.win_table(pot=pot_then, fee=challenge.fee, people=people_then, now=likely),
+        people_then=people_then,
+        pot_then=pot_then,
+        likely=likely,
+        people=[_person(row, challenge, names, today) for row in members],
+        feed=[_feed_row(row, names) for row in verifications],
+    )
+
+
+def members(session: Session, *, challenge_id: int, cursor: Cursor, today: date) -> tuple[Challenge, Page[Person]]:
+    """A page of the participants, in the order of joining. Raises NotThere."""
+    challenge = _find(session, challenge_id)
+    rows = queries.list_members(session, challenge_id, after=cursor.key(), limit=SIZE + 1)
+    names = _names(session, challenge, [row.user_id for row in rows])
+    people = [_person(row, challenge, names, today) for row in rows]
+    return challenge, cursor.page(people, lambda person: (person.id,))
+
+
+def feed(
+    session: Session, *, challenge_id: int, viewer_id: int, cursor: Cursor, user_id: int | None = None, q: str = ""
+) -> tuple[Challenge, Page[FeedRow]]:
+    """A page of the verifications, newest first (C19). Raises NotThere, FeedHidden."""
+    challenge = _find(session, challenge_id)
+    mine = queries.find_participant(session, challenge_id, viewer_id)
+    if mine is None or mine.quit_at is not None:
+        raise FeedHidden
+    rows = queries.list_verifications(session, challenge_id, user_id=user_id, q=q, after=cursor.key())
+    names = _names(session, challenge, [row.user_id for row in rows])
+    return challenge, cursor.page([_feed_row(row, names) for row in rows], lambda row: (row.id,))
+
+
+@dataclass(frozen=True)
+class ShareRow:
+    """What one person who staked had done and got; `place` counts from 1 in the order of joining."""
+
+    id: int
+    user: PublicUser
+    verified: int
+    rate: int
+    achieved: bool
+    has_quit: bool
+    points: int
+    is_host: bool
+
+
+@dataclass(frozen=True)
+class SettlementPage:
+    """The division of a pot with its arithmetic (C16)."""
+
+    challenge: Challenge
+    settlement: Settlement
+    staked: int
+    needed: int
+    mine: ShareRow | None
+    winners: Sequence[ShareRow]
+    rows: Page[ShareRow]
+
+
+def settlement_of(session: Session, *, challenge_id: int, viewer_id: int, cursor: Cursor) -> SettlementPage:
+    """The settlement, to whoever staked. Raises NotThere before the end, FeedHidden for others."""
+    challenge = _find(session, challenge_id)
+    settlement = queries.find_settlement(session, challenge_id)
+    if settlement is None:
+        raise NotThere
+    me = queries.find_participant(session, challenge_id, viewer_id)
+    if me is None:
+        raise FeedHidden
+    rows = queries.list_shares(session, challenge_id, after=cursor.key())
+    winners = queries.list_winners(session, challenge_id, WINNERS_SHOWN)
+    own = queries.find_share(session, me.id)
+    every = [*rows, *winners]
+    names = _names(session, challenge, [participant.user_id for _share, participant in every] + [viewer_id])
+
+    def shown(share: queries.Share, participant: Participant) -> ShareRow:
+        return ShareRow(
+            id=participant.id,
+            user=names[participant.user_id],
+            verified=share.verified_days,
+            rate=100 * share.verified_days // challenge.days,
+            achieved=share.achieved,
+            has_quit=participant.quit_at is not None,
+            points=share.points,
+            is_host=participant.user_id == challenge.host_id,
+        )
+
+    return SettlementPage(
+        challenge=challenge,
+        settlement=settlement,
+        staked=challenge.pot // challenge.fee,
+        needed=rules.days_needed(challenge.days),
+        mine=shown(own, me) if own else None,
+        winners=[shown(*row) for row in winners],
+        rows=cursor.page([shown(*row) for row in rows], lambda row: (row.id,)),
+    )
+
+
+def terms_to_edit(session: Session, *, challenge_id: int, user_id: int) -> Challenge:
+    """The challenge, for its host to edit. Raises NotThere, NotHost, Frozen."""
+    challenge = _find(session, challenge_id)
+    challenge.require_host(user_id)
+    if challenge.status is not Status.WAITING or challenge.participant_count > 1:
+        raise Frozen
+    return challenge
+
+
+def _find(session: Session, challenge_id: int) -> Challenge:
+    challenge = queries.find_challenge(session, challenge_id)
+    if challenge is None:
+        raise NotThere
+    return challenge
+
+
+def _names(session: Session, challenge: Challenge, ids: Collection[int]) -> Mapping[int, PublicUser]:
+    return user.names_of(session, {*ids, challenge.host_id})
+
+
+def _can_quit(challenge: Challenge, today: date) -> bool:
+    return challenge.status is Status.WAITING or (
+        challenge.status is Status.ONGOING and today <= challenge.due_date
+    )
+
+
+def _action(challenge: Challenge, *, viewer_id: int | None, mine: Participant | None, today: date) -> Action:
+    if challenge.status is Status.CANCELED:
+        return Action.NONE
+    if challenge.status is Status.FINISHED:
+        return Action.SETTLEMENT if mine else Action.NONE
+    if mine is None:
+        if challenge.status is not Status.WAITING or today >= challenge.start_date:
+            return Action.CLOSED
+        if challenge.participant_count >= challenge.max_participants:
+            return Action.FULL
+        return Action.JOIN if viewer_id else Action.LOGIN
+    if mine.quit_at is not None:
+        return Action.NONE
+    if challenge.status is Status.ONGOING:
+        return Action.VERIFY if today <= challenge.due_date else Action.WAIT
+    if viewer_id == challenge.host_id and challenge.status is Status.WAITING:
+        return Action.CLOSE_RECRUITING
+    return Action.WAIT
+
+
+def _card(session: Session, challenge: Challenge, mine: Participant, today: date) -> StampCard:
+    stamps = queries.list_days(session, challenge.id, mine.user_id)
+    days = [challenge.start_date + timedelta(days=number) for number in range(challenge.days)]
+    left = sum(day >= today and day not in stamps for day in days)
+    needed = rules.days_needed(challenge.days)
+    missing = max(needed - len(stamps), 0)
+    return StampCard(
+        days=[Day(day, _state(day, today, stamps)) for day in days],
+        day_number=min(max(rules.days_between(challenge.start_date, today), 0), challenge.days),
+        total=challenge.days,
+        verified=len(stamps),
+        needed=needed,
+        missing=missing,
+        spare=left - missing,
+        rate=rules.success_rate(len(stamps), start=challenge.start_date, due=challenge.due_date, today=today),
+        verified_today_at=stamps.get(today),
+    )
+
+
+def _state(day: date, today: date, stamps: Collection[date]) -> DayState:
+    if day in stamps:
+        return DayState.VERIFIED
+    if day == today:
+        return DayState.TODAY
+    return DayState.MISSED if day < today else DayState.FUTURE
+
+
+def _person(
+    row: queries.Member, challenge: Challenge, names: Mapping[int, PublicUser], today: date
+) -> Person:
+    rate = rules.success_rate(row.verified_days, start=challenge.start_date, due=challenge.due_date, today=today)
+    return Person(row.id, names[row.user_id], rate, row.verified_days, row.user_id == challenge.host_id)
+
+
+def _feed_row(row: queries.Verification, names: Mapping[int, PublicUser]) -> FeedRow:
+    return FeedRow(row.id, names[row.user_id], row.content, row.day, row.created_at)
