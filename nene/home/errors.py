@@ -1,0 +1,23 @@
+"""What the composed pages refuse."""
+
+from typing import ClassVar
+
+from flask_babel import lazy_gettext as _
+
+from nene.kernel.errors import Refusal
+
+
+class CannotLeave(Refusal):
+    """Something of the person's is not over yet (U9); `reasons` are in Korean."""
+
+    text: ClassVar = _("아직 탈퇴할 수 없어요. %(reasons)s")
+
+    def __init__(self, reasons: list[str]) -> None:
+        super().__init__(reasons=" ".join(reasons))
+        self.reasons = reasons
+
+
+class PointsLeft(Refusal):
+    """Points would be lost, and the person has not said in so many words that they give them up (U9)."""
+
+    text: ClassVar = _("남은 포인트를 포기한다고 확인해 주세요. 포인트는 그대로예요.")

@@ -1,0 +1,20 @@
+"""Text from the browser to the checked values of the composed pages."""
+
+from flask_babel import lazy_gettext as _
+from wtforms import BooleanField, IntegerField, PasswordField
+from wtforms.validators import InputRequired, NumberRange, Optional
+
+from nene.kernel.web import Form
+
+
+class WithdrawForm(Form):
+    """Leaving for good: the password, and giving up the points that are left."""
+
+    password = PasswordField(_("비밀번호"), [InputRequired(_("비밀번호를 적어 주세요."))])
+    confirm = BooleanField(_("남은 포인트를 포기하고 탈퇴할게요."), [Optional()])
+
+
+class ClockForm(Form):
+    """How many days to let pass."""
+
+    days = IntegerField(_("며칠"), [Optional(), NumberRange(1, 30)], default=1)

@@ -1,0 +1,82 @@
+"""What home, my page and the public profile show."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+
+from sqlalchemy.orm import Session
+
+from nene.challenge import service as challenge
+from nene.challenge.terms import Card, MyChallenge, Record, Status
+from nene.kernel.errors import NotThere
+from nene.kernel.paging import Cursor
+from nene.user import service as user
+from nene.user.terms import PublicUser
+
+STARTING_SHOWN = 3
+
+
+@dataclass(frozen=True)
+class Home:
+    """My running challenges, and what starts soon."""
+
+    running: Sequence[MyChallenge]
+    starting: Sequence[Card]
+
+    @property
+    def todo(self) -> list[MyChallenge]:
+        """What must be verified today."""
+        return [one for one in self.running if one.todo]
+
+    @property
+    def done(self) -> list[MyChallenge]:
+        """What is verified already today."""
+        return [one for one in self.running if one.verified_today_at]
+
+
+@dataclass(frozen=True)
+class MyPage:
+    """Everything of mine at a glance; `staked` in points."""
+
+    email: str
+    email_verified_at: datetime | None
+    me: PublicUser
+    record: Record
+    staked: int
+
+
+@dataclass(frozen=True)
+class Profile:
+    """What anybody signed in may see of somebody (U10)."""
+
+    user: PublicUser
+    record: Record
+
+
+def home_of(session: Session, *, user_id: int | None, today: date) -> Home:
+    """The home page of somebody, or of nobody in particular."""
+    starting = challenge.starting_soon(session, today=today, limit=STARTING_SHOWN)
+    if user_id is None:
+        return Home([], starting)
+    cursor = Cursor("home", user_id, None)
+    running = challenge.list_mine(session, user_id=user_id, today=today, cursor=cursor, status=Status.ONGOING)
+    return Home([one for one in running if not one.has_quit], starting)
+
+
+def my_page(session: Session, *, user_id: int, today: date) -> MyPage:
+    """My page. Raises NotThere."""
+    member = user.find_user(session, user_id)
+    if member is None:
+        raise NotThere
+    return MyPage(
+        email=member.email or "",
+        email_verified_at=member.email_verified_at,
+        me=user.public_profile(session, user_id),
+        record=challenge.record_of(session, user_id, today),
+        staked=challenge.open_stakes(session, user_id),
+    )
+
+
+def profile_of(session: Session, *, user_id: int, today: date) -> Profile:
+    """Somebody's public profile. Raises NotThere, also for those who left."""
+    return Profile(user.public_profile(session, user_id), challenge.record_of(session, user_id, today))
