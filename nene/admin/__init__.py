@@ -1,0 +1,1 @@
+"""Owns what staff and operators see and do across all domains."""
