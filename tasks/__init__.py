@@ -1,0 +1,1 @@
+"""What runs beside the web: actors, one file a domain, and the schedule."""

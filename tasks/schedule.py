@@ -1,0 +1,79 @@
+"""What runs when: `python -m tasks.schedule`; of several, the one that holds the advisory lock leads."""
+
+import signal
+import threading
+from collections.abc import Callable
+from functools import partial
+
+import structlog
+from apscheduler.schedulers.background import BackgroundScheduler
+from apscheduler.triggers.cron import CronTrigger
+from apscheduler.triggers.interval import IntervalTrigger
+from flask import Flask
+from sqlalchemy import Connection, text
+from sqlalchemy.exc import SQLAlchemyError
+
+from app import create_app
+from nene.kernel import outbox
+from nene.kernel.clock import SEOUL
+from nene.kernel.db import db, in_transaction
+
+LEADER = 0x6E656E65  # the key of the advisory lock: "nene"
+log = structlog.get_logger(__name__)
+
+
+def main() -> None:
+    """Lead, or wait until the leader is gone; until told to stop."""
+    stopped = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: stopped.set())
+    app = create_app()
+    while not stopped.is_set():
+        try:
+            with app.app_context(), db.engine.connect() as connection:
+                lead(app, connection, stopped)
+        except SQLAlchemyError:
+            log.warning("scheduler.database_away")
+        stopped.wait(1)
+
+
+def lead(app: Flask, connection: Connection, stopped: threading.Event) -> None:
+    """Run the schedule while this connection holds the lock; it is free as soon as the connection is gone."""
+    connection.detach()  # never back into the pool with the lock
+    autocommit = connection.execution_options(isolation_level="AUTOCOMMIT")
+    if not autocommit.scalar(text("SELECT pg_try_advisory_lock(:key)"), {"key": LEADER}):
+        return
+    log.info("scheduler.leads")
+    scheduler = BackgroundScheduler(timezone=SEOUL)
+    for trigger, job in _schedule():
+        scheduler.add_job(partial(_run, app, job), trigger, coalesce=True, max_instances=1)
+    scheduler.start()
+    try:
+        while not stopped.wait(1):
+            autocommit.execute(text("SELECT 1"))  # raises once the lock is lost with its connection
+    finally:
+        scheduler.shutdown()
+
+
+def _schedule() -> list[tuple[IntervalTrigger | CronTrigger, Callable[[], object]]]:
+    return [
+        (IntervalTrigger(seconds=5), outbox.relay),
+        (CronTrigger(second=0), partial(_ask, "challenge.advance")),
+        (CronTrigger(hour=4, minute=30), partial(_ask, "admin.verify_ledger")),
+    ]
+
+
+def _ask(name: str) -> None:
+    in_transaction(outbox.enqueue, name, key=name)
+
+
+def _run(app: Flask, job: Callable[[], object]) -> None:
+    try:
+        with app.app_context():
+            job()
+    except SQLAlchemyError:
+        log.warning("scheduler.job_failed")
+
+
+if __name__ == "__main__":
+    main()
