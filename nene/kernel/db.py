@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import Concatenate, ParamSpec, TypeVar
 
 import structlog
@@ -15,6 +16,7 @@ P = ParamSpec("P")
 R = TypeVar("R")
 TRIES = 3
 _TRY_AGAIN = {"40001", "40P01"}  # PostgreSQL's serialization_failure and deadlock_detected
+_open: ContextVar[bool] = ContextVar("session_open", default=False)
 log = structlog.get_logger(__name__)
 
 
@@ -37,9 +39,15 @@ migrate = Migrate(db=db, compare_type=True)
 
 
 @contextmanager
-def reading() -> Iterator[Session]:
-    """A session for looking: its transaction is READ ONLY, and the database refuses a change in it."""
-    with Session(db.engine.execution_options(postgresql_readonly=True), expire_on_commit=False) as session:
+def reading(*, snapshot: bool = False) -> Iterator[Session]:
+    """A session for looking: its transaction is READ ONLY, and the database refuses a change in it.
+
+    With `snapshot` all its queries see the same moment.
+    """
+    engine = db.engine.execution_options(postgresql_readonly=True)
+    if snapshot:
+        engine = engine.execution_options(isolation_level="REPEATABLE READ")
+    with _only_one(), Session(engine, expire_on_commit=False) as session:
         yield session
 
 
@@ -50,7 +58,7 @@ def in_transaction(step: Callable[Concatenate[Session, P], R], *args: P.args, **
     undoes the step and goes on to the caller.
     """
     for attempt in range(1, TRIES + 1):
-        with Session(db.engine, expire_on_commit=False) as session:
+        with _only_one(), Session(db.engine, expire_on_commit=False) as session:
             try:
                 result = step(session, *args, **values)
                 session.commit()
@@ -68,6 +76,19 @@ def in_transaction(step: Callable[Concatenate[Session, P], R], *args: P.args, **
 def after_commit(session: Session, hook: Callable[[], None]) -> None:
     """Call the hook once the session's step has been committed, and never if it is undone."""
     session.info.setdefault("after_commit", []).append(hook)
+
+
+@contextmanager
+def _only_one() -> Iterator[None]:
+    """Refuse a session inside a session: threads that hold one connection and wait for another would wait for ever."""
+    if _open.get():
+        message = "a session is open already; pass it on"
+        raise RuntimeError(message)
+    token = _open.set(True)
+    try:
+        yield
+    finally:
+        _open.reset(token)
 
 
 def _is_passing(error: DBAPIError) -> bool:

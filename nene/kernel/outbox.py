@@ -30,6 +30,7 @@ RETRY_AFTER = (timedelta(seconds=5), timedelta(seconds=30), timedelta(minutes=2)
 BATCH = 500
 LONGEST_PAUSE = timedelta(minutes=5)
 F = TypeVar("F", bound=Callable[..., object])
+_jobs: dict[str, Callable[[int], None]] = {}
 log = structlog.get_logger(__name__)
 
 
@@ -70,6 +71,17 @@ def start() -> RedisBroker:
     )
     dramatiq.set_broker(broker)
     return broker
+
+
+def serve(broker: dramatiq.Broker) -> None:
+    """Let a worker of this broker do the declared jobs."""
+    for name, run in _jobs.items():
+        dramatiq.actor(run, actor_name=name, broker=broker)
+
+
+def declared() -> set[str]:
+    """The names of the declared jobs."""
+    return set(_jobs)
 
 
 def enqueue(session: Session, name: str, *args: int | str, key: str | None = None) -> None:
@@ -148,7 +160,7 @@ def _declare(name: str, perform: Callable[[int], None]) -> None:
             log.exception("job.failed", job=name, job_id=job_id)
             in_transaction(_failed, job_id, type(error).__name__)
 
-    dramatiq.actor(guarded, actor_name=name, max_retries=0)
+    _jobs[name] = guarded
 
 
 def _send(job_id: int, name: str) -> None:

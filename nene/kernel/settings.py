@@ -1,6 +1,6 @@
 """Every setting of the product, typed and checked once at the start (O5)."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, cast
 
 from pydantic import Field, PostgresDsn, RedisDsn, UrlConstraints, ValidationError, field_validator, model_validator
 from pydantic_core import Url
@@ -85,6 +85,22 @@ class Settings(BaseSettings):
                 for fault in wrong.errors()
             ]
             raise SettingsWrong("\n".join(lines)) from None
+
+
+_current: Settings | None = None
+
+
+def use(settings: Settings) -> None:
+    """Make these the settings of this process."""
+    global _current  # noqa: PLW0603 - one set of settings a process
+    _current = settings
+
+
+def current() -> Settings:
+    """The settings of this process; read from the environment unless `use` was called."""
+    if _current is None:
+        use(Settings.load())
+    return cast("Settings", _current)
 
 
 def _variable(field: str) -> str:

@@ -1,0 +1,118 @@
+"""Wires the product together: settings, database, Redis, broker, domains. The only place that does."""
+
+from typing import Any
+
+from flask import Flask, url_for
+from flask_babel import Babel
+from flask_babel import lazy_gettext as _
+from flask_login import current_user
+
+import nene.admin.cli
+import nene.challenge.cli
+import nene.challenge.routes
+import nene.home.cli
+import nene.home.routes
+import nene.notification.routes
+import nene.point.routes
+import nene.user.cli
+import nene.user.routes
+from nene.challenge import service as challenge
+from nene.kernel import auth, demo_clock, logging, outbox, paging, redis, security, web
+from nene.kernel import settings as settings_
+from nene.kernel.db import db, migrate, reading
+from nene.kernel.settings import Settings
+from nene.notification import service as notification
+from nene.point import service as point
+from nene.user import service as user
+
+PAGES = {"challenge": "challenge.show", "points": "point.index", "session": "user.sessions"}  # of a reference's kind
+TABS = [("/", _("홈"), "home"), ("/challenges", _("챌린지"), "stamp"), ("/me", _("마이페이지"), "person")]
+
+
+def create_app(settings: Settings | None = None) -> Flask:
+    """The application; settings come from the environment unless given. Raises SettingsWrong."""
+    settings = settings or Settings.load()
+    settings_.use(settings)
+    logging.start()
+    app = Flask(__name__)
+    app.extensions["settings"] = settings
+    app.config.update(
+        SECRET_KEY=settings.secret_key,
+        SQLALCHEMY_DATABASE_URI=str(settings.database_url),
+        SQLALCHEMY_ENGINE_OPTIONS={
+            "pool_size": settings.pool_size,
+            "max_overflow": 0,
+            "pool_timeout": 5,
+            "pool_pre_ping": True,
+            "connect_args": {"connect_timeout": 3},
+        },
+        BABEL_DEFAULT_LOCALE="ko",
+        BABEL_DEFAULT_TIMEZONE="Asia/Seoul",
+    )
+    db.init_app(app)
+    migrate.init_app(app)
+    Babel(app)
+    redis.start(str(settings.redis_url))
+    outbox.start()
+    paging.start(settings.secret_key)
+    if not settings.production:
+        demo_clock.start()
+        app.before_request(_follow_demo_clock)
+    web.init(app)
+    security.init(app, settings)
+    auth.init(app, settings)
+    auth.use(load=user.load_identity, renew=user.renew_session, saw=user.saw_generation)
+    for domain in (nene.home, nene.user, nene.point, nene.notification, nene.challenge):
+        app.register_blueprint(domain.routes.blueprint)
+    for group in (
+        nene.user.cli.commands,
+        nene.challenge.cli.commands,
+        nene.home.cli.commands,
+        nene.admin.cli.ledger,
+        nene.admin.cli.admin,
+    ):
+        app.cli.add_command(group)
+    app.context_processor(lambda: _around(settings))
+    return app
+
+
+def _follow_demo_clock() -> None:
+    if web.request.endpoint not in web.QUIET:
+        demo_clock.refresh()
+
+
+def _around(settings: Settings) -> dict[str, Any]:
+    """What the layout shows on every page; the balance and the badge are there without JavaScript."""
+    identity = current_user if current_user.is_authenticated else None
+    around: dict[str, Any] = {"balance": None, "unread": 0, "staked": None}
+    if identity is not None:
+        with reading() as session:
+            around["balance"] = point.balance_of(session, identity.id)
+            around["unread"] = notification.count_unread(session, identity.id)
+    return {
+        "identity": identity,
+        **around,
+        "demo_day": None if settings.production else web.arrived_on(),
+        "operator": {
+            name.removeprefix("operator_"): value
+            for name, value in settings.model_dump().items()
+            if name.startswith("operator_")
+        },
+        "tabs": TABS,
+        "page_of": _page_of,
+        "open_stakes": _open_stakes,
+    }
+
+
+def _page_of(kind: str | None, key: str | None) -> str | None:
+    """The page of what caused an entry or a notification."""
+    endpoint = PAGES.get(kind or "")
+    if endpoint is None:
+        return None
+    return url_for(endpoint, challenge_id=int(key)) if kind == "challenge" and key else url_for(endpoint)
+
+
+def _open_stakes() -> int:
+    """What the reader has staked, for the page of points: point itself knows nothing of challenges."""
+    with reading() as session:
+        return challenge.open_stakes(session, current_user.id)
