@@ -21,11 +21,11 @@ run: $(STAMPS)/run ## start everything on http://localhost:8000 (PORT=... for an
 
 .PHONY: test
 test: $(STAMPS)/dev ## run every test, the browser's too, with servers of their own (WORKERS=... at a time)
-	@$(BIN)/python -m pytest --numprocesses $(WORKERS)
+	@$(BIN)/python -m pytest --numprocesses $(WORKERS) --dist loadgroup
 
 .PHONY: coverage
 coverage: $(STAMPS)/dev ## run every test and say which lines and branches were not run
-	@$(BIN)/python -m pytest --numprocesses $(WORKERS) --cov --cov-report=
+	@$(BIN)/python -m pytest --numprocesses $(WORKERS) --dist loadgroup --cov --cov-report=
 	@$(BIN)/coverage report
 	@$(BIN)/coverage report --include='nene/*/rules.py,nene/*/models.py,nene/*/service.py,nene/*/service/*.py,nene/point/*' --fail-under=100
 
