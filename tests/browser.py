@@ -61,7 +61,7 @@ def _unpack() -> None:
     """Beside its place, then moved there whole: several test processes may be at it at once."""
     if UNPACKED.exists():
         return
-    import brotli  # noqa: PLC0415 - only where this browser runs
+    import brotli  # only where this browser runs
 
     UNPACKED.parent.mkdir(parents=True, exist_ok=True)
     half = Path(tempfile.mkdtemp(prefix="chromium-", dir=UNPACKED.parent))

@@ -3,6 +3,7 @@
 import contextvars
 import os
 import re
+import sys
 import threading
 from collections import defaultdict
 from collections.abc import Callable, Iterator
@@ -287,4 +288,4 @@ def _take_pictures(contexts: list[BrowserContext], name: str) -> None:
     for number, page in enumerate(page for context in contexts for page in context.pages):
         path: Path = FAILURES / f"{name}-{number}.png"
         page.screenshot(path=path, full_page=True)
-        print(f"A picture of {page.url}: {path}")
+        sys.stdout.write(f"A picture of {page.url}: {path}\n")

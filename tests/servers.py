@@ -153,7 +153,7 @@ class Live:
             with (self.folder / f"{part}.log").open("ab") as log:
                 self.parts[part] = subprocess.Popen(
                     commands[part],
-                    shell=True,
+                    shell=True,  # as honcho does
                     env=_environment(self.environment),
                     cwd=ROOT,
                     stdout=log,

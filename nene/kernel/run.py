@@ -15,6 +15,7 @@ import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 from types import FrameType
+from typing import NoReturn
 
 from nene.kernel.embedded import NotStarted, Postgres, Redis, Server
 
@@ -23,6 +24,7 @@ ADDRESSES = HOME / "servers.env"
 PROGRAMS = Path(sys.executable).parent
 PASSWORD = "nene-demo-1!"  # noqa: S105 - printed for everybody: the demo's own
 MEMBERS = [*(f"demo{number}@nene.test" for number in range(1, 6)), "admin@nene.test"]
+LAST_PORT = 65535
 PATIENCE = 10.0  # seconds that the parts have to finish what they are doing
 
 
@@ -41,9 +43,7 @@ def main() -> int:
     port = os.environ.get("PORT") or "8000"
     _adopt_orphans()
     try:
-        with _alone(), _servers(port) as (environment, servers):
-            _prepare(environment)
-            _serve(environment, servers, port)
+        _everything(port)
     except Stopped:
         return 0
     except (Failed, NotStarted) as failure:
@@ -51,7 +51,15 @@ def main() -> int:
         return 1
 
 
-def _stop(number: int, frame: FrameType | None) -> None:
+def _everything(port: str) -> NoReturn:
+    with contextlib.ExitStack() as stack:
+        stack.enter_context(_alone())
+        environment, servers = stack.enter_context(_servers(port))
+        _prepare(environment)
+        _serve(environment, servers, port)
+
+
+def _stop(_number: int, _frame: FrameType | None) -> None:
     for further in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(further, signal.SIG_IGN)  # ending is under way; impatience must not leave a server behind
     raise Stopped
@@ -92,8 +100,8 @@ def _servers(port: str) -> Iterator[tuple[dict[str, str], list[Server]]]:
 
 
 def _refuse_taken(port: str) -> None:
-    if not (port.isdecimal() and 0 < int(port) < 65536):
-        message = f"PORT: {port!r} is not a port; expected a number from 1 to 65535."
+    if not (port.isdecimal() and 0 < int(port) <= LAST_PORT):
+        message = f"PORT: {port!r} is not a port; expected a number from 1 to {LAST_PORT}."
         raise Failed(message)
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -116,7 +124,7 @@ def _prepare(environment: dict[str, str]) -> None:
             raise Failed(message)
 
 
-def _serve(environment: dict[str, str], servers: list[Server], port: str) -> None:
+def _serve(environment: dict[str, str], servers: list[Server], port: str) -> NoReturn:
     """Run the parts and watch them; raises Failed as soon as one is gone."""
     guard = ["setpriv", "--pdeathsig", "TERM"] if shutil.which("setpriv") else []
     command = [*guard, str(PROGRAMS / "honcho"), "start", "--env", os.devnull, "--port", port]
@@ -146,10 +154,10 @@ def _serve(environment: dict[str, str], servers: list[Server], port: str) -> Non
 
 def _answers(port: str) -> bool:
     try:
-        with urllib.request.urlopen(f"http://127.0.0.1:{port}/healthz", timeout=1) as answer:  # noqa: S310 - our own
-            return bool(answer.status == 200)
+        urllib.request.urlopen(f"http://127.0.0.1:{port}/healthz", timeout=1).close()
     except (urllib.error.URLError, OSError):
         return False
+    return True
 
 
 def _announce(port: str) -> None:
