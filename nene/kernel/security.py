@@ -2,7 +2,6 @@
 
 import hashlib
 from collections.abc import Mapping
-from time import time
 
 from flask import Flask, request
 from flask_limiter import Limiter, RateLimitExceeded
@@ -15,10 +14,11 @@ from redis.exceptions import RedisError
 from werkzeug.middleware.proxy_fix import ProxyFix
 from werkzeug.wrappers import Response
 
-from nene.kernel import redis
+from nene.kernel import redis, settings
+from nene.kernel.clock import wall
 from nene.kernel.errors import TooMany
 from nene.kernel.settings import Settings
-from nene.kernel.web import refused, settings
+from nene.kernel.web import refused
 
 LARGEST_BODY = 8 * 1024 * 1024  # bytes
 UNLIMITED = {"/healthz", "/readyz", "/metrics", "/dev/clock"}
@@ -150,11 +150,11 @@ def _limited(_error: RateLimitExceeded) -> Response:
 
 
 def _seconds_to(moment: float) -> int:
-    return max(1, round(moment - time()))  # the counters run on the machine's time, not on a clock of ours
+    return max(1, round(moment - wall.now().timestamp()))
 
 
 def _scaled(amount: int) -> int:
-    return max(1, round(amount * settings().rate_scale))
+    return max(1, round(amount * settings.current().rate_scale))
 
 
 def _address() -> str:

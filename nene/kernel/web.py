@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 from uuid import uuid4
 
 import structlog
-from flask import Blueprint, Flask, current_app, flash, g, jsonify, make_response, redirect, render_template, url_for
+from flask import Blueprint, Flask, flash, g, jsonify, make_response, redirect, render_template, url_for
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext
 from flask_login import AnonymousUserMixin
@@ -31,11 +31,10 @@ from werkzeug.exceptions import HTTPException
 from werkzeug.wrappers import Response
 from wtforms import Field
 
-from nene.kernel import redis
+from nene.kernel import redis, settings
 from nene.kernel.clock import business, seoul_date
 from nene.kernel.db import reading
 from nene.kernel.errors import NothingDone, Refusal, TooMany
-from nene.kernel.settings import Settings
 
 QUIET = {"static", "health.alive", "health.ready"}  # endpoints that are not worth a line in the log
 # Browsers drop control characters and turn backslashes, so that "/\\elsewhere" would read "//elsewhere".
@@ -73,7 +72,7 @@ class BadInput(Refusal):
         return " ".join(dict.fromkeys(faults)) or _("입력한 내용을 다시 확인해 주세요.")
 
 
-class Form(FlaskForm):  # type: ignore[misc] - the library has no types
+class Form(FlaskForm):
     """A form with the CSRF field. One button: `SomeForm.checked()`. A page of its own: `validate_on_submit`."""
 
     @classmethod
@@ -146,11 +145,6 @@ def init(app: Flask) -> None:
     app.register_blueprint(health)
 
 
-def settings() -> Settings:
-    """The settings of the running application."""
-    return cast("Settings", current_app.extensions["settings"])
-
-
 def arrived_at() -> datetime:
     """The business moment at which the request arrived; the same however long it waits for a lock."""
     if "arrived_at" not in g:
@@ -221,6 +215,11 @@ def to_login() -> Response:
     return response
 
 
+def back_or_home() -> str:
+    """The page of ours from which a post came, or home."""
+    return _own_page(request.referrer)
+
+
 def own_path(target: str | None) -> str | None:
     """The target if it is a path of this site, else none: nobody is sent elsewhere by a link of ours."""
     return target if target and OWN_PATH.fullmatch(target) else None
@@ -273,7 +272,7 @@ def _redis_state() -> str:
 def _begin() -> None:
     g.began = perf_counter()
     given = request.headers.get("X-Request-ID", "")
-    trusted = settings().trusted_proxies and re.fullmatch(r"[\w.-]{8,64}", given)
+    trusted = settings.current().trusted_proxies and re.fullmatch(r"[\w.-]{8,64}", given)
     g.request_id = given if trusted else uuid4().hex
     clear_contextvars()
     bind_contextvars(
@@ -336,14 +335,14 @@ def _form_again() -> list[tuple[str, str]] | None:
 
 
 def _here() -> str:
-    """The page to come back to: this one if it can be looked at, else the one from which the post came."""
-    if request.htmx:
-        came_from = request.htmx.current_url
-    elif request.url_rule and "GET" in (request.url_rule.methods or ()):
+    """The page to come back to: this one if it can be looked at, else the one from which the request came."""
+    if not request.htmx and request.url_rule and "GET" in (request.url_rule.methods or ()):
         return str(request.full_path).rstrip("?")
-    else:
-        came_from = request.referrer
-    parts = urlsplit(came_from or "")
+    return _own_page(request.htmx.current_url or request.referrer)
+
+
+def _own_page(url: str | None) -> str:
+    parts = urlsplit(url or "")
     if parts.netloc != request.host:
         return "/"
     return own_path(parts._replace(scheme="", netloc="", fragment="").geturl()) or "/"
