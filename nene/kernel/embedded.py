@@ -208,9 +208,10 @@ class Redis(Server):
         client = redis.Redis(port=self.port, retry=Retry(NoBackoff(), 0), socket_connect_timeout=1, socket_timeout=1)
         with contextlib.closing(client):
             try:
-                return bool(client.ping())
+                pid = client.info("server")["process_id"]  # somebody else's server may answer on our port
             except redis.RedisError:
                 return False
+        return self.process is not None and self.process.pid == pid
 
 
 def free_port() -> int:

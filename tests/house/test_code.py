@@ -49,12 +49,12 @@ def test_the_product_keeps_the_rule(rule: Rule) -> None:
     assert [fault for module in modules() for fault in rule(module)] == []
 
 
-@pytest.mark.parametrize("rule,path,text", BAD)
+@pytest.mark.parametrize(("rule", "path", "text"), BAD)
 def test_a_rule_finds_its_fault(rule: Rule, path: str, text: str) -> None:
     assert list(rule(Module(path, text)))
 
 
-@pytest.mark.parametrize("rule,path,text", GOOD)
+@pytest.mark.parametrize(("rule", "path", "text"), GOOD)
 def test_a_rule_leaves_the_rest_in_peace(rule: Rule, path: str, text: str) -> None:
     assert list(rule(Module(path, text))) == []
 

@@ -44,7 +44,7 @@ def test_templates_keep_the_rules() -> None:
 
 
 @pytest.mark.parametrize(
-    "name,text",
+    ("name", "text"),
     [
         ("point/index.html", "<script>go()</script>"),
         ("point/index.html", "<style>p {}</style>"),
@@ -64,7 +64,7 @@ def test_a_fault_is_found(name: str, text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "name,text",
+    ("name", "text"),
     [
         ("layout.html", '<script src="/static/vendor/htmx.min.js" nonce="{{ csp_nonce() }}" defer></script>'),
         ("point/_row.html", "{# needs: entry #}\n<li>\n</li>"),

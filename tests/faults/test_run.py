@@ -1,0 +1,145 @@
+"""`make run` as a person meets it: ready, found by other commands, and gone without a trace."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from nene.kernel.embedded import free_port
+from tests.servers import PROGRAMS, ROOT
+
+PATIENCE = 60.0
+PARTS = ("app.py", "nene", "tasks", "standins", "migrations", "templates", "static", "Procfile")
+
+
+class Run:
+    """One `make run`, less the set-up, in a folder that holds links to the product."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.port = free_port()
+        self.output = folder / "output"
+        self.process: subprocess.Popen[bytes] | None = None
+        for part in PARTS:
+            if (ROOT / part).exists():
+                (folder / part).symlink_to(ROOT / part)
+
+    def start(self) -> None:
+        with self.output.open("wb") as output:
+            self.process = subprocess.Popen(
+                [sys.executable, "-m", "nene.kernel.run"],
+                cwd=self.folder,
+                env={**self.environment, "PORT": str(self.port)},
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+        deadline = time.monotonic() + PATIENCE
+        while "Ready: " not in self.said:
+            assert self.process.poll() is None, self.said
+            assert time.monotonic() < deadline, self.said
+            time.sleep(0.05)
+
+    def end(self, number: signal.Signals = signal.SIGTERM) -> int:
+        assert self.process
+        self.process.send_signal(number)
+        return self.process.wait(PATIENCE)
+
+    @property
+    def environment(self) -> dict[str, str]:
+        return {name: value for name, value in os.environ.items() if not name.startswith("NENE_")}
+
+    @property
+    def said(self) -> str:
+        return self.output.read_text(errors="replace")
+
+    def processes(self) -> set[int]:
+        """Whatever runs in our folder now: the servers, the parts, and those in between."""
+        found = set()
+        for entry in Path("/proc").iterdir():
+            try:
+                if entry.name.isdecimal() and (entry / "cwd").resolve().is_relative_to(self.folder):
+                    found.add(int(entry.name))
+            except OSError:
+                continue  # it has ended meanwhile
+        return found
+
+    def pid_of(self, words: str) -> int:
+        """The first of our processes whose command holds these words."""
+        for pid in sorted(self.processes()):
+            if words in (Path(f"/proc/{pid}/cmdline").read_text().replace("\0", " ")):
+                return pid
+        raise AssertionError(words)
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> Iterator[Run]:
+    one = Run(tmp_path)
+    yield one
+    if one.process and one.process.poll() is None:
+        one.end()
+
+
+def test_it_is_ready_found_by_commands_and_gone_without_a_trace(run: Run) -> None:
+    run.start()
+    with urllib.request.urlopen(f"http://127.0.0.1:{run.port}/healthz") as answer:
+        assert answer.status == 200
+    assert all(f"demo{number}@nene.test" in run.said for number in range(1, 6))
+    verified = subprocess.run(
+        [PROGRAMS / "flask", "ledger", "verify"], cwd=run.folder, env=run.environment, capture_output=True, check=False
+    )
+    assert verified.returncode == 0, verified.stderr
+    assert run.end() == 0
+    assert run.processes() == set()
+    assert not (run.folder / ".nene/servers.env").exists()
+
+
+def test_it_starts_again_on_what_it_kept(run: Run) -> None:
+    run.start()
+    run.end(signal.SIGINT)
+    run.start()
+    assert run.end() == 0
+
+
+@pytest.mark.parametrize("part", ["granian", "dramatiq", "tasks.schedule", "redis-server"])
+def test_when_a_part_dies_it_says_so_and_stops(run: Run, part: str) -> None:
+    run.start()
+    os.kill(run.pid_of(part), signal.SIGKILL)
+    assert run.process
+    assert run.process.wait(PATIENCE) == 1
+    assert "ended by itself" in run.said
+    assert run.processes() == set()
+
+
+def test_a_second_one_in_the_same_folder_is_refused(run: Run) -> None:
+    run.start()
+    again = subprocess.run(
+        [sys.executable, "-m", "nene.kernel.run"],
+        cwd=run.folder,
+        env={**run.environment, "PORT": str(free_port())},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert again.returncode == 1
+    assert "runs already" in again.stderr
+
+
+@pytest.mark.parametrize("port", ["0", "65536", "http"])
+def test_a_port_that_is_none_is_refused(run: Run, port: str) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "nene.kernel.run"],
+        cwd=run.folder,
+        env={**run.environment, "PORT": port},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 1
+    assert "PORT" in done.stderr
