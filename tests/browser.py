@@ -67,10 +67,11 @@ def _unpack() -> None:
     half = Path(tempfile.mkdtemp(prefix="chromium-", dir=UNPACKED.parent))
     (half / "chromium").write_bytes(brotli.decompress((PACKED / "chromium.br").read_bytes()))
     (half / "chromium").chmod(0o755)
+    careful = {"filter": "data"} if hasattr(tarfile, "data_filter") else {}  # from Python 3.11.4 on
     for name in ("al2023", "swiftshader"):
         packed = brotli.decompress((PACKED / f"{name}.tar.br").read_bytes())
         with tarfile.open(fileobj=BytesIO(packed)) as archive:
-            archive.extractall(half, filter="data")
+            archive.extractall(half, **careful)
     half.chmod(0o755)
     try:
         half.rename(UNPACKED)
