@@ -1,0 +1,68 @@
+"""Every SELECT on accounts and sessions."""
+
+from collections.abc import Collection, Sequence
+from datetime import datetime
+
+from sqlalchemy import or_, select
+from sqlalchemy.orm import Session
+
+from nene.user.models import User, UserSession
+from nene.user.terms import Role
+
+
+def load_user(session: Session, user_id: int) -> User | None:
+    """A living account, locked to be changed."""
+    alive = select(User).where(User.id == user_id, User.withdrawn_at.is_(None))
+    return session.scalar(alive.with_for_update(key_share=True).execution_options(populate_existing=True))
+
+
+def find_user(session: Session, user_id: int) -> User | None:
+    """A living account."""
+    return session.scalar(select(User).where(User.id == user_id, User.withdrawn_at.is_(None)))
+
+
+def find_by_email(session: Session, email: str) -> User | None:
+    """The living account with this e-mail."""
+    return session.scalar(select(User).where(User.email == email))
+
+
+def list_taken(
+    session: Session, *, email: str | None, nickname_key: str | None
+) -> Sequence[tuple[str | None, str | None]]:
+    """E-mail and nickname key of the accounts that have one of these."""
+    taken = select(User.email, User.nickname_key).where(or_(User.email == email, User.nickname_key == nickname_key))
+    return [(row[0], row[1]) for row in session.execute(taken)]
+
+
+def list_users(session: Session, ids: Collection[int]) -> Sequence[User]:
+    """These accounts, withdrawn ones too."""
+    return session.scalars(select(User).where(User.id.in_(ids))).all() if ids else []
+
+
+def load_session(session: Session, session_id: int) -> tuple[UserSession, User] | None:
+    """A session that is not revoked, locked to be changed, and its owner."""
+    row = session.execute(
+        select(UserSession, User)
+        .join(User, User.id == UserSession.user_id)
+        .where(UserSession.id == session_id, UserSession.revoked_at.is_(None), User.withdrawn_at.is_(None))
+        .with_for_update(of=UserSession)
+    ).one_or_none()
+    return (row[0], row[1]) if row else None
+
+
+def find_session(session: Session, session_id: int) -> tuple[int, str, Role, int, bool] | None:
+    """Of a session that is not revoked: user id, nickname, role, generation, whether that was seen."""
+    row = session.execute(
+        select(User.id, User.nickname, User.role, UserSession.generation, UserSession.seen_at.is_not(None))
+        .join(User, User.id == UserSession.user_id)
+        .where(UserSession.id == session_id, UserSession.revoked_at.is_(None), User.withdrawn_at.is_(None))
+    ).one_or_none()
+    return (row[0], row[1], row[2], row[3], row[4]) if row else None
+
+
+def list_sessions(session: Session, user_id: int, *, since: datetime) -> Sequence[UserSession]:
+    """The living sessions of a user that were renewed since then, last seen first."""
+    mine = select(UserSession).where(
+        UserSession.user_id == user_id, UserSession.revoked_at.is_(None), UserSession.rotated_at > since
+    )
+    return session.scalars(mine.order_by(UserSession.last_seen_at.desc(), UserSession.id.desc())).all()
