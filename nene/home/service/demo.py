@@ -19,21 +19,22 @@ from nene.user.terms import Role
 PASSWORD = "nene-demo-1!"  # noqa: S105 - printed for everybody: it is the demo's own
 POINTS = 200_000
 ADMIN = "admin@nene.test"
-NICKNAMES = ("아침달리기", "새벽산책", "물한잔", "책벌레", "느긋한곰")
+MEMBERS = ("아침달리기", "라떼한잔", "귤두알", "꾸준한별", "작은걸음")
+CAST = ("새벽산책", "물한잔", "책벌레", "느긋한곰", "초록우산")  # they fill the challenges; the members start afresh
 BORN = date(1995, 5, 5)
 
 
 def seed() -> list[str]:
     """Make the demo's members and challenges once; gives the members' e-mails. Safe to call again."""
-    emails = [f"demo{number}@nene.test" for number in range(1, len(NICKNAMES) + 1)]
+    members = [f"demo{number}@nene.test" for number in range(1, len(MEMBERS) + 1)]
     with reading() as session:
         known = user.find_by_email(session, ADMIN) is not None
     if not known:
-        hashed = user.hash_password(PASSWORD)
-        people = list(zip([*emails, ADMIN], [*NICKNAMES, "운영자"], strict=True))
-        ids = in_transaction(_add, people, hashed, ADMIN)
+        cast = [f"cast{number}@nene.test" for number in range(1, len(CAST) + 1)]
+        people = list(zip([*cast, *members, ADMIN], [*CAST, *MEMBERS, "운영자"], strict=True))
+        ids = in_transaction(_add, people, user.hash_password(PASSWORD), ADMIN)
         _Stage(ids).build()
-    return [*emails, ADMIN]
+    return [*members, ADMIN]
 
 
 def add_members(count: int) -> list[str]:

@@ -4,6 +4,7 @@ from nene.point.service.charge import cancel_charge, charge, restore_charge
 from nene.point.service.check import check
 from nene.point.service.ledger import move, move_many
 from nene.point.service.wallet import (
+    account_sum,
     balance_of,
     close_wallet,
     full_escrows,
@@ -16,6 +17,7 @@ from nene.point.service.wallet import (
 )
 
 __all__ = [
+    "account_sum",
     "balance_of",
     "cancel_charge",
     "charge",

@@ -37,6 +37,8 @@ def move_many(session: Session, moves: Sequence[Move], *, again: bool = False) -
     Locks the wallets in the order of their users' ids. Raises NotEnoughPoints and WalletClosed, and for faults of the
     caller AmountWrong, KeyReused, AlreadyMoved, NoWallet, LotsWrong.
     """
+    if not moves:
+        return []
     _check(moves)
     balances = _lock_wallets(session, moves)
     ids, fresh = _claim_keys(session, moves, again=again)

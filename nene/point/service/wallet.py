@@ -31,6 +31,11 @@ def balance_of(session: Session, user_id: int) -> int:
     return wallet.balance if wallet else 0
 
 
+def account_sum(session: Session, account: Account) -> int:
+    """The balance of any account, system accounts too, from its postings."""
+    return queries.sum_account(session, account)
+
+
 def full_escrows(session: Session) -> dict[int, int]:
     """The escrows that hold something, in points, by challenge id."""
     return queries.list_full_escrows(session)
