@@ -113,15 +113,11 @@ def _refuse_taken(port: str) -> None:
 
 
 def _prepare(environment: dict[str, str]) -> None:
-    """Bring the tables up to date and fill in the demo; both do nothing when it is done already."""
-    steps = [["flask", "db", "upgrade"]]
-    if environment.get("NENE_ENV", "demo") == "demo":
-        steps.append(["flask", "demo", "seed"])
-    for step in steps:
-        done = subprocess.run([str(PROGRAMS / step[0]), *step[1:]], env=environment, check=False)
-        if done.returncode:
-            message = f"`{' '.join(step)}` ended with status {done.returncode}."
-            raise Failed(message)
+    command = [sys.executable, "-m", "nene.kernel.prepare"]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    if done.returncode:
+        message = f"The database could not be prepared:\n{done.stdout}{done.stderr}"
+        raise Failed(message)
 
 
 def _serve(environment: dict[str, str], servers: list[Server], port: str) -> NoReturn:
