@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from flask import Flask, url_for
+from flask import Flask, request, url_for
 from flask_babel import Babel
 from flask_babel import lazy_gettext as _
 from flask_login import current_user
@@ -77,7 +77,7 @@ def create_app(settings: Settings | None = None) -> Flask:
 
 
 def _follow_demo_clock() -> None:
-    if web.request.endpoint not in web.QUIET:
+    if request.endpoint not in web.QUIET:
         demo_clock.refresh()
 
 

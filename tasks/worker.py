@@ -21,18 +21,27 @@ class InApp(dramatiq.Middleware):
         self._app = app
         self._open: dict[str, contextlib.ExitStack] = {}
 
-    def before_process_message(self, _broker: dramatiq.Broker, message: Any) -> None:
+    def before_process_message(self, broker: dramatiq.Broker, message: Any) -> None:  # noqa: ARG002 - the library's
         """Enter the application."""
         clear_contextvars()
         bind_contextvars(job=message.actor_name)
         stack = self._open[message.message_id] = contextlib.ExitStack()
         stack.enter_context(self._app.app_context())
 
-    def after_process_message(self, _broker: dramatiq.Broker, message: Any, **_result: object) -> None:
+    def after_process_message(
+        self,
+        broker: dramatiq.Broker,  # noqa: ARG002 - the library's
+        message: Any,
+        *,
+        result: object = None,  # noqa: ARG002 - the library's
+        exception: BaseException | None = None,  # noqa: ARG002 - the library's
+    ) -> None:
         """Leave it."""
         self._open.pop(message.message_id).close()
 
-    after_skip_message = after_process_message
+    def after_skip_message(self, broker: dramatiq.Broker, message: Any) -> None:
+        """Leave it, with nothing done."""
+        self.after_process_message(broker, message)
 
 
 _app = create_app()

@@ -4,8 +4,9 @@ from datetime import date, timedelta
 from typing import Any
 
 from flask_babel import lazy_gettext as _
-from wtforms import DateField, HiddenField, IntegerField, RadioField, SearchField, SelectField, StringField, TextAreaField
+from wtforms import DateField, IntegerField, RadioField, SearchField, SelectField, StringField, TextAreaField
 from wtforms.validators import InputRequired, Length, NumberRange, Optional, ValidationError
+from wtforms.widgets import HiddenInput
 
 from nene.challenge.terms import (
     MAX_DAYS,
@@ -109,11 +110,21 @@ class OpenForm(TermsForm):
         ],
     )
 
+    @property
+    def points(self) -> int:
+        """The checked fee."""
+        return self.fee.data or 0
+
 
 class JoinForm(Form):
     """The version of the terms that the person has read."""
 
-    version = IntegerField(_("약속"), [InputRequired(_("약속을 다시 읽고 눌러 주세요."))], widget=HiddenField.widget)
+    version = IntegerField(_("약속"), [InputRequired(_("약속을 다시 읽고 눌러 주세요."))], widget=HiddenInput())
+
+    @property
+    def read_version(self) -> int:
+        """The checked version."""
+        return self.version.data or 0
 
 
 class VerifyForm(Form):

@@ -15,7 +15,7 @@ from nene.kernel.clock import seoul_date
 from nene.kernel.paging import SIZE, Key
 
 RUNNING = (Status.WAITING, Status.READY, Status.ONGOING)
-Mine: TypeAlias = Row[tuple[Challenge, Participant, int, datetime | None, int]]
+Mine: TypeAlias = Row[Challenge, Participant, int, datetime | None, int]
 
 
 def find_challenge(session: Session, challenge_id: int) -> Challenge | None:
@@ -70,7 +70,9 @@ def list_stakes(session: Session, challenge_ids: Collection[int]) -> dict[int, l
 
 def sum_open_stakes(session: Session, user_id: int) -> int:
     """Points that the person has staked and may still get back or win back."""
-    total = select(func.coalesce(func.sum(Challenge.fee), 0)).join(Participant, Participant.challenge_id == Challenge.id)
+    total = select(func.coalesce(func.sum(Challenge.fee), 0)).join(
+        Participant, Participant.challenge_id == Challenge.id
+    )
     own = and_(Participant.user_id == user_id, Participant.quit_at.is_(None), Challenge.status.in_(RUNNING))
     return int(session.scalar(total.where(own)) or 0)
 
@@ -117,7 +119,7 @@ def list_days(session: Session, challenge_id: int, user_id: int) -> dict[date, d
     """The days that one person verified, with the moment of each."""
     own = and_(Verification.challenge_id == challenge_id, Verification.user_id == user_id)
     rows = select(Verification.day, Verification.created_at).where(own)
-    return {day: at for day, at in session.execute(rows)}
+    return dict(session.execute(rows).tuples().all())
 
 
 def list_verifications(
@@ -200,7 +202,7 @@ def find_share(session: Session, participant_id: int) -> Share | None:
 
 def list_shares(
     session: Session, challenge_id: int, *, after: Key | None, limit: int = SIZE + 1
-) -> list[Row[tuple[Share, Participant]]]:
+) -> list[Row[Share, Participant]]:
     """Everybody who staked, in the order of joining, with what they got."""
     rows = select(Share, Participant).join(Participant, Participant.id == Share.participant_id)
     rows = rows.where(Share.challenge_id == challenge_id)
@@ -209,7 +211,7 @@ def list_shares(
     return list(session.execute(rows.order_by(Share.participant_id).limit(limit)))
 
 
-def list_winners(session: Session, challenge_id: int, limit: int) -> list[Row[tuple[Share, Participant]]]:
+def list_winners(session: Session, challenge_id: int, limit: int) -> list[Row[Share, Participant]]:
     """Those among whom the pot was divided, in the order of joining."""
     rows = select(Share, Participant).join(Participant, Participant.id == Share.participant_id)
     won = and_(Share.challenge_id == challenge_id, Share.points > 0)
@@ -236,7 +238,7 @@ def sum_record(session: Session, user_id: int, today: date) -> tuple[int, int, i
     return joined, won, int(verified), int(counted)
 
 
-def list_pots(session: Session) -> list[Row[tuple[int, int, int, int, int]]]:
+def list_pots(session: Session) -> list[Row[int, int, int, int, int]]:
     """For each challenge that is not over: id, pot, fee times stakes, participant count, those who have not quit."""
     stakes = func.count(Participant.id)
     staying = stakes.filter(Participant.quit_at.is_(None))
@@ -246,17 +248,13 @@ def list_pots(session: Session) -> list[Row[tuple[int, int, int, int, int]]]:
 
 
 def _verified_days() -> ColumnElement[int]:
-    own = and_(
-        Verification.challenge_id == Participant.challenge_id, Verification.user_id == Participant.user_id
-    )
+    own = and_(Verification.challenge_id == Participant.challenge_id, Verification.user_id == Participant.user_id)
     return select(func.count()).where(own).correlate(Participant).scalar_subquery()
 
 
-def _member(row: Row[tuple[Participant, int]]) -> Member:
+def _member(row: Row[Participant, int]) -> Member:
     participant, verified = row
-    return Member(
-        participant.id, participant.user_id, participant.joined_at, participant.quit_at is not None, verified
-    )
+    return Member(participant.id, participant.user_id, participant.joined_at, participant.quit_at is not None, verified)
 
 
 def _conditions(filters: Filters) -> list[ColumnElement[bool]]:

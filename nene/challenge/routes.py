@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from flask import Blueprint, Response, render_template, request, url_for
+from flask import Blueprint, render_template, request, url_for
 from flask_babel import gettext as _
 from flask_login import current_user, login_required
 
@@ -59,9 +59,11 @@ def create() -> Answer:
     """Open a challenge and take the host's stake."""
     form = OpenForm.checked("challenge/new.html", today=arrived_on())
     challenge_id = in_transaction(
-        service.open_challenge, host_id=current_user.id, terms=form.terms, fee=form.fee.data, now=arrived_at()
+        service.open_challenge, host_id=current_user.id, terms=form.terms, fee=form.points, now=arrived_at()
     )
-    return show_change(back_to=url_for(".show", challenge_id=challenge_id), message=_("챌린지를 열었어요. 첫 참가자는 나예요."))
+    return show_change(
+        back_to=url_for(".show", challenge_id=challenge_id), message=_("챌린지를 열었어요. 첫 참가자는 나예요.")
+    )
 
 
 @blueprint.get("/challenges/<int:challenge_id>")
@@ -82,7 +84,7 @@ def edit(challenge_id: int) -> Answer:
     """Change the terms while alone."""
     with reading() as session:
         challenge = service.terms_to_edit(session, challenge_id=challenge_id, user_id=current_user.id)
-    around = {"challenge": challenge, "today": arrived_on()}
+    around: dict[str, Any] = {"challenge": challenge, "today": arrived_on()}
     if request.method == "GET":
         return render_template("challenge/edit.html", form=TermsForm.blank(obj=challenge), **around)
     form = TermsForm.checked("challenge/edit.html", **around)
@@ -109,7 +111,7 @@ def join(challenge_id: int) -> Answer:
     with reading() as session:
         service.look_before(session, **who)
     with crowd_lock("challenge", challenge_id):
-        fee = in_transaction(service.join_challenge, version=form.version.data, now=arrived_at(), **who)
+        fee = in_transaction(service.join_challenge, version=form.read_version, now=arrived_at(), **who)
     return _changed(challenge_id, _("참가했어요. 참가비 %(fee)sP를 걸었어요.", fee=f"{fee:,}"))
 
 
@@ -143,9 +145,7 @@ def ready(challenge_id: int) -> Answer:
 def cancel(challenge_id: int) -> Answer:
     """Cancel, and give every stake back."""
     service.catch_up(challenge_id, arrived_at())
-    in_transaction(
-        service.cancel_challenge, challenge_id=challenge_id, user_id=current_user.id, today=arrived_on()
-    )
+    in_transaction(service.cancel_challenge, challenge_id=challenge_id, user_id=current_user.id, today=arrived_on())
     return _changed(challenge_id, _("챌린지를 취소했어요. 참가비는 모두 돌려드렸어요."))
 
 
@@ -168,7 +168,12 @@ def verifications(challenge_id: int) -> Answer:
             session, challenge_id=challenge_id, viewer_id=current_user.id, today=arrived_on()
         )
     return show_page(
-        "challenge/verifications.html", "challenge/_feed_rows.html", form=form, challenge=challenge, page=page, detail=detail
+        "challenge/verifications.html",
+        "challenge/_feed_rows.html",
+        form=form,
+        challenge=challenge,
+        page=page,
+        detail=detail,
     )
 
 
@@ -185,7 +190,7 @@ def verify(challenge_id: int) -> Answer:
         service.verify,
         challenge_id=challenge_id,
         user_id=current_user.id,
-        content=form.content.data,
+        content=form.content.data or "",
         now=arrived_at(),
     )
     message = _(
@@ -213,9 +218,7 @@ def settlement(challenge_id: int) -> Answer:
     """How the pot was divided."""
     cursor = Cursor("settlement", challenge_id, request.args.get("cursor"))
     with reading() as session:
-        shown = service.settlement_of(
-            session, challenge_id=challenge_id, viewer_id=current_user.id, cursor=cursor
-        )
+        shown = service.settlement_of(session, challenge_id=challenge_id, viewer_id=current_user.id, cursor=cursor)
     return show_page("challenge/settlement.html", "challenge/_share_rows.html", shown=shown, page=shown.rows)
 
 
@@ -227,14 +230,12 @@ def _cursor(scope: str, form: Any, *bound: object) -> Cursor:
 def _detail(challenge_id: int, **around: object) -> dict[str, Any]:
     viewer_id = current_user.id if current_user.is_authenticated else None
     with reading() as session:
-        detail = service.show_challenge(
-            session, challenge_id=challenge_id, viewer_id=viewer_id, today=arrived_on()
-        )
+        detail = service.show_challenge(session, challenge_id=challenge_id, viewer_id=viewer_id, today=arrived_on())
     forms_shown = {"join_form": JoinForm.blank(version=detail.challenge.version), "verify_form": VerifyForm.blank()}
     return {"detail": detail, "challenge": detail.challenge, **forms_shown, **around}
 
 
-def _changed(challenge_id: int, message: str, category: str = "done") -> Response:
+def _changed(challenge_id: int, message: str, category: str = "done") -> Answer:
     return show_change(
         "challenge/_challenge.html",
         back_to=url_for(".show", challenge_id=challenge_id),
@@ -243,5 +244,3 @@ def _changed(challenge_id: int, message: str, category: str = "done") -> Respons
         category=category,
         lazily=lambda: _detail(challenge_id),
     )
-
-

@@ -112,6 +112,5 @@ def win_table(*, pot: int, fee: int, people: int, now: int | None = None) -> lis
     if now and now <= people:
         chosen.add(now)
     return [
-        WinRow(number, pot // number, pot // number - fee, now=number == now)
-        for number in sorted(chosen, reverse=True)
+        WinRow(number, pot // number, pot // number - fee, now=number == now) for number in sorted(chosen, reverse=True)
     ]

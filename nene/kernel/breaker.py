@@ -27,11 +27,10 @@ class Breaker:
         if self._open_until is None:
             return True
         with self._lock:
-            if self._open_until is None:
-                return True
-            if self._read() < self._open_until:
+            now = self._read()
+            if now < (self._open_until or now):
                 return False
-            self._open_until = self._read() + self._pause
+            self._open_until = now + self._pause
             return True
 
     def failed(self) -> None:

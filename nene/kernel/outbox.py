@@ -7,7 +7,7 @@ dead letter, which a person may revive.
 
 from collections.abc import Callable
 from datetime import datetime, timedelta
-from functools import partial, wraps
+from functools import partial
 from typing import Any, TypeVar
 
 import dramatiq
@@ -65,7 +65,7 @@ class DeadLetter(Base):
 
 def start() -> RedisBroker:
     """Make this process's broker, on the Redis client of `redis.start`."""
-    broker = RedisBroker(
+    broker = RedisBroker(  # type: ignore[no-untyped-call]
         client=redis.client(),
         middleware=[dramatiq.middleware.TimeLimit(time_limit=600_000), dramatiq.middleware.ShutdownNotifications()],
     )
@@ -76,7 +76,7 @@ def start() -> RedisBroker:
 def serve(broker: dramatiq.Broker) -> None:
     """Let a worker of this broker do the declared jobs."""
     for name, run in _jobs.items():
-        dramatiq.actor(run, actor_name=name, broker=broker)
+        dramatiq.actor(actor_name=name, broker=broker)(run)
 
 
 def declared() -> set[str]:
@@ -99,7 +99,6 @@ def actor(name: str) -> Callable[[F], F]:
     """Declare a job that opens its own transactions and may run twice: `run(*args)`."""
 
     def declare(run: F) -> F:
-        @wraps(run)
         def perform(job_id: int) -> None:
             job = in_transaction(_find, job_id)
             if job is not None:
@@ -116,13 +115,12 @@ def step_actor(name: str) -> Callable[[F], F]:
     """Declare a job that is one step: `step(session, *args)` and the end of its row commit together."""
 
     def declare(step: F) -> F:
-        @wraps(step)
         def once(session: Session, job_id: int) -> None:
             job = _done(session, job_id)
             if job is not None:
                 step(session, *job)
 
-        _declare(name, partial(in_transaction, once))
+        _declare(name, lambda job_id: in_transaction(once, job_id))
         return step
 
     return declare

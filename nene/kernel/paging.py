@@ -58,7 +58,7 @@ class Cursor:
         """Cut `size` of the `size + 1` rows that were asked for, and sign the key of the last."""
         items = rows[:size]
         more = len(rows) > size
-        return Page(items, self._signer.dumps([_written(value) for value in key(items[-1])]) if more else None)  # type: ignore[arg-type]
+        return Page(items, self._signer.dumps([_written(value) for value in key(items[-1])]) if more else None)
 
 
 def _written(value: object) -> object:

@@ -85,6 +85,7 @@ class Form(FlaskForm):
         cls,
         page: str | None = None,
         fragment: str | None = None,
+        /,
         *,
         lazily: Callable[[], dict[str, Any]] | None = None,
         **context: object,
@@ -157,7 +158,7 @@ def arrived_on() -> date:
     return seoul_date(arrived_at())
 
 
-def show_page(page: str, fragment: str, **context: object) -> Response:
+def show_page(page: str, fragment: str, /, **context: object) -> Response:
     """Answer a GET: the page, or, when HTMX asks for more of it, the fragment."""
     part = request.htmx and not request.htmx.boosted and not request.htmx.history_restore_request
     return make_response(render_template(fragment if part else page, **context))
@@ -165,6 +166,7 @@ def show_page(page: str, fragment: str, **context: object) -> Response:
 
 def show_change(
     template: str | None = None,
+    /,
     *,
     back_to: str,
     changed: str | None = None,
@@ -189,7 +191,7 @@ def show_change(
     return response
 
 
-def show_form(page: str, fragment: str, form: FlaskForm, *, status: int = 422, **context: object) -> Response:
+def show_form(page: str, fragment: str, form: FlaskForm, /, *, status: int = 422, **context: object) -> Response:
     """Answer bad input: the form with its values and a message at each field; as the fragment for HTMX."""
     return make_response(render_template(fragment if request.htmx else page, form=form, **context), status)
 

@@ -110,14 +110,14 @@ def sum_account(session: Session, account: Account) -> int:
     return int(session.scalar(total.where(Posting.kind == account.kind, Posting.owner_id == account.owner)) or 0)
 
 
-def list_unbalanced_entries(session: Session) -> list[Row[tuple[int, int, int]]]:
+def list_unbalanced_entries(session: Session) -> list[Row[int, int, int]]:
     """Entries whose postings do not sum to zero or are fewer than two: id, sum, count."""
     total = func.coalesce(func.sum(Posting.amount), 0)
     rows = select(Entry.id, total, func.count(Posting.id)).outerjoin(Posting, Posting.entry_id == Entry.id)
     return list(session.execute(rows.group_by(Entry.id).having(or_(total != 0, func.count(Posting.id) < 2))))  # noqa: PLR2004
 
 
-def list_wrong_balances(session: Session) -> list[Row[tuple[AccountKind, int, int, int]]]:
+def list_wrong_balances(session: Session) -> list[Row[AccountKind, int, int, int]]:
     """Accounts whose balance is not the sum of their postings, or postings without an account: kind, owner, balance, sum."""
     kept = (AccountKind.WALLET, AccountKind.ESCROW)
     sums = select(Posting.kind, Posting.owner_id, func.sum(Posting.amount).label("total"))
@@ -133,7 +133,7 @@ def list_wrong_balances(session: Session) -> list[Row[tuple[AccountKind, int, in
     return list(session.execute(rows.where(func.coalesce(PointAccount.balance, -1) != func.coalesce(total.c.total, 0))))
 
 
-def list_wallets_unlike_lots(session: Session) -> list[Row[tuple[int, int, int]]]:
+def list_wallets_unlike_lots(session: Session) -> list[Row[int, int, int]]:
     """Wallets whose balance is not what their lots have left: user, balance, left."""
     left = select(Lot.user_id, func.sum(Lot.remaining).label("left")).group_by(Lot.user_id).subquery()
     rows = select(PointAccount.owner_id, PointAccount.balance, func.coalesce(left.c.left, 0))
@@ -142,7 +142,7 @@ def list_wallets_unlike_lots(session: Session) -> list[Row[tuple[int, int, int]]
     return list(session.execute(rows.where(wrong)))
 
 
-def list_wrong_lots(session: Session) -> list[Row[tuple[int, int, int]]]:
+def list_wrong_lots(session: Session) -> list[Row[int, int, int]]:
     """Lots that have left what their uses do not explain: id, left, explained."""
     used = select(LotUse.lot_id, func.sum(LotUse.amount).label("used")).group_by(LotUse.lot_id).subquery()
     explained = Lot.amount + func.coalesce(used.c.used, 0)
@@ -154,15 +154,15 @@ def list_full_escrows(session: Session) -> dict[int, int]:
     """The escrows that hold something, by challenge id."""
     rows = select(PointAccount.owner_id, PointAccount.balance)
     full = rows.where(PointAccount.kind == AccountKind.ESCROW, PointAccount.balance != 0)
-    return {owner: balance for owner, balance in session.execute(full)}
+    return dict(session.execute(full).tuples().all())
 
 
-def _history(user_id: int) -> Select[tuple[Posting, Entry]]:
+def _history(user_id: int) -> Select[Posting, Entry]:
     own = and_(Posting.kind == AccountKind.WALLET, Posting.owner_id == user_id)
     return select(Posting, Entry).join(Entry, Entry.id == Posting.entry_id).where(own)
 
 
-def _history_row(row: Row[tuple[Posting, Entry]]) -> HistoryRow:
+def _history_row(row: Row[Posting, Entry]) -> HistoryRow:
     posting, entry = row
     about = Reference(entry.about_kind, entry.about_id, entry.about_label)
     return HistoryRow(posting.id, entry.created_at, entry.reason, posting.amount, posting.balance_after or 0, about)

@@ -19,10 +19,10 @@ blueprint = Blueprint("point", __name__)
 def index() -> Answer:
     """My balance and history."""
     form = HistoryForm.read()
-    filters = {"reason": form.chosen, "since": form.since.data, "until": form.until.data}
-    cursor = Cursor("points", [current_user.id, filters], request.args.get("cursor"))
+    reason, since, until = form.chosen, form.since.data, form.until.data
+    cursor = Cursor("points", [current_user.id, reason, since, until], request.args.get("cursor"))
     with reading() as session:
-        page = service.history(session, current_user.id, cursor=cursor, **filters)
+        page = service.history(session, current_user.id, cursor=cursor, reason=reason, since=since, until=until)
     return show_page("point/index.html", "point/_rows.html", form=form, page=page, reasons=REASONS)
 
 

@@ -171,4 +171,3 @@ def test_a_verification_and_a_settlement_at_once_agree(race: Race) -> None:
             )
         assert (stamp is None) == bool(achieved)
     assert sound()
-

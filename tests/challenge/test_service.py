@@ -318,9 +318,7 @@ def test_a_verification_counts_once_a_day(session: Session, guest: int, waiting:
     with pytest.raises(AlreadyVerified):
         world.verified(session, waiting, guest, START)
     world.verified(session, waiting, guest, START + timedelta(days=2))
-    detail = service.show_challenge(
-        session, challenge_id=waiting, viewer_id=guest, today=START + timedelta(days=2)
-    )
+    detail = service.show_challenge(session, challenge_id=waiting, viewer_id=guest, today=START + timedelta(days=2))
     assert detail.card is not None
     assert (detail.card.rate, detail.card.missing, detail.card.spare) == (66, 2, 0)
     assert [day.state for day in detail.card.days] == ["verified", "missed", "verified", "future", "future"]
@@ -347,7 +345,9 @@ def test_who_quit_or_never_joined_does_not_verify(session: Session, guest: int, 
             world.verified(session, waiting, user_id, START)
 
 
-def test_the_feed_is_for_participants_and_can_be_searched(session: Session, host: int, guest: int, waiting: int) -> None:
+def test_the_feed_is_for_participants_and_can_be_searched(
+    session: Session, host: int, guest: int, waiting: int
+) -> None:
     world.joined(session, waiting, guest)
     start(session, waiting)
     service.verify(session, challenge_id=waiting, user_id=host, content="100% 달렸어요", now=noon(START))

@@ -183,9 +183,7 @@ def test_an_empty_call_is_nothing(session: Session) -> None:
 
 
 def test_points_that_leave_go_to_an_account_of_the_house(session: Session, spender: int) -> None:
-    fee = Move(
-        key="x", source=wallet_of(spender), target=HOUSE, amount=5, reason=Reason.WITHDRAWAL, about=ABOUT
-    )
+    fee = Move(key="x", source=wallet_of(spender), target=HOUSE, amount=5, reason=Reason.WITHDRAWAL, about=ABOUT)
     point.move_many(session, [fee])
     assert point.account_sum(session, HOUSE) == 5
     assert point.account_sum(session, GRANTS) == -1_000

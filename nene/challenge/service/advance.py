@@ -70,13 +70,13 @@ def refund_all(session: Session, challenges: Sequence[Challenge], *, why: str) -
     """Give every stake back, those of quitters too, and tell everybody (C7)."""
     stakes = queries.list_stakes(session, [challenge.id for challenge in challenges])
     every = [(challenge, stake) for challenge in challenges for stake in stakes[challenge.id]]
-    point.move_many(session, [moves.refund(challenge, stake.participant_id, stake.user_id) for challenge, stake in every])
+    point.move_many(
+        session, [moves.refund(challenge, stake.participant_id, stake.user_id) for challenge, stake in every]
+    )
     notification.notify(
         session,
         [
-            _notice(
-                Type.CHALLENGE_CANCELED, challenge, stake, {"fee": f"{challenge.fee:,}", "why": why}
-            )
+            _notice(Type.CHALLENGE_CANCELED, challenge, stake, {"fee": f"{challenge.fee:,}", "why": why})
             for challenge, stake in every
         ],
     )

@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 
 from nene.challenge import queries, rules
 from nene.challenge.errors import FeedHidden, Frozen
-from nene.challenge.models import Challenge, Participant, Settlement
+from nene.challenge.models import Challenge, Participant, Settlement, Share, Verification
 from nene.challenge.terms import Status
 from nene.kernel.errors import NotThere
 from nene.kernel.paging import SIZE, Cursor, Page
@@ -223,7 +223,7 @@ def settlement_of(session: Session, *, challenge_id: int, viewer_id: int, cursor
     every = [*rows, *winners]
     names = _names(session, challenge, [participant.user_id for _share, participant in every] + [viewer_id])
 
-    def shown(share: queries.Share, participant: Participant) -> ShareRow:
+    def shown(share: Share, participant: Participant) -> ShareRow:
         return ShareRow(
             id=participant.id,
             user=names[participant.user_id],
@@ -241,8 +241,8 @@ def settlement_of(session: Session, *, challenge_id: int, viewer_id: int, cursor
         staked=challenge.pot // challenge.fee,
         needed=rules.days_needed(challenge.days),
         mine=shown(own, me) if own else None,
-        winners=[shown(*row) for row in winners],
-        rows=cursor.page([shown(*row) for row in rows], lambda row: (row.id,)),
+        winners=[shown(share, participant) for share, participant in winners],
+        rows=cursor.page([shown(share, participant) for share, participant in rows], lambda row: (row.id,)),
     )
 
 
@@ -267,29 +267,28 @@ def _names(session: Session, challenge: Challenge, ids: Collection[int]) -> Mapp
 
 
 def _can_quit(challenge: Challenge, today: date) -> bool:
-    return challenge.status is Status.WAITING or (
-        challenge.status is Status.ONGOING and today <= challenge.due_date
-    )
+    return challenge.status is Status.WAITING or (challenge.status is Status.ONGOING and today <= challenge.due_date)
 
 
 def _action(challenge: Challenge, *, viewer_id: int | None, mine: Participant | None, today: date) -> Action:
-    if challenge.status is Status.CANCELED:
-        return Action.NONE
-    if challenge.status is Status.FINISHED:
-        return Action.SETTLEMENT if mine else Action.NONE
+    if challenge.status.is_over:
+        return Action.SETTLEMENT if mine and challenge.status is Status.FINISHED else Action.NONE
     if mine is None:
-        if challenge.status is not Status.WAITING or today >= challenge.start_date:
-            return Action.CLOSED
-        if challenge.participant_count >= challenge.max_participants:
-            return Action.FULL
-        return Action.JOIN if viewer_id else Action.LOGIN
+        return _way_in(challenge, viewer_id, today)
     if mine.quit_at is not None:
         return Action.NONE
-    if challenge.status is Status.ONGOING:
-        return Action.VERIFY if today <= challenge.due_date else Action.WAIT
-    if viewer_id == challenge.host_id and challenge.status is Status.WAITING:
-        return Action.CLOSE_RECRUITING
-    return Action.WAIT
+    if challenge.status is Status.ONGOING and today <= challenge.due_date:
+        return Action.VERIFY
+    recruiting = viewer_id == challenge.host_id and challenge.status is Status.WAITING
+    return Action.CLOSE_RECRUITING if recruiting else Action.WAIT
+
+
+def _way_in(challenge: Challenge, viewer_id: int | None, today: date) -> Action:
+    if challenge.status is not Status.WAITING or today >= challenge.start_date:
+        return Action.CLOSED
+    if challenge.participant_count >= challenge.max_participants:
+        return Action.FULL
+    return Action.JOIN if viewer_id else Action.LOGIN
 
 
 def _card(session: Session, challenge: Challenge, mine: Participant, today: date) -> StampCard:
@@ -319,12 +318,10 @@ def _state(day: date, today: date, stamps: Collection[date]) -> DayState:
     return DayState.MISSED if day < today else DayState.FUTURE
 
 
-def _person(
-    row: queries.Member, challenge: Challenge, names: Mapping[int, PublicUser], today: date
-) -> Person:
+def _person(row: queries.Member, challenge: Challenge, names: Mapping[int, PublicUser], today: date) -> Person:
     rate = rules.success_rate(row.verified_days, start=challenge.start_date, due=challenge.due_date, today=today)
     return Person(row.id, names[row.user_id], rate, row.verified_days, row.user_id == challenge.host_id)
 
 
-def _feed_row(row: queries.Verification, names: Mapping[int, PublicUser]) -> FeedRow:
+def _feed_row(row: Verification, names: Mapping[int, PublicUser]) -> FeedRow:
     return FeedRow(row.id, names[row.user_id], row.content, row.day, row.created_at)

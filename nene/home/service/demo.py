@@ -95,7 +95,9 @@ class _Stage:
     def _waiting(self) -> None:
         walk = self._open(0, "퇴근 후 30분 걷기", Category.HEALTH, starts=7, length=21, fee=3_000, least=4)
         self._join(walk, 1, 2, 3)
-        call = self._open(1, "하루 한 번 부모님께 안부 전화", Category.RELATIONSHIP, starts=2, length=14, fee=2_000, most=6)
+        call = self._open(
+            1, "하루 한 번 부모님께 안부 전화", Category.RELATIONSHIP, starts=2, length=14, fee=2_000, most=6
+        )
         self._join(call, 4)
 
     def _ready(self) -> None:
@@ -116,12 +118,19 @@ class _Stage:
     def _canceled(self) -> None:
         lunch = self._open(0, "점심 먹고 15분 산책", Category.HEALTH, starts=3, length=7, fee=2_000)
         self._join(lunch, 2)
-        in_transaction(
-            challenge.cancel_challenge, challenge_id=lunch, user_id=self.people[0], today=self.today
-        )
+        in_transaction(challenge.cancel_challenge, challenge_id=lunch, user_id=self.people[0], today=self.today)
 
     def _open(
-        self, host: int, name: str, category: Category, *, starts: int, length: int, fee: int, least: int = 2, most: int = 10
+        self,
+        host: int,
+        name: str,
+        category: Category,
+        *,
+        starts: int,
+        length: int,
+        fee: int,
+        least: int = 2,
+        most: int = 10,
     ) -> int:
         start = self.today + timedelta(days=starts)
         terms = Terms(
@@ -134,9 +143,7 @@ class _Stage:
             due_date=start + timedelta(days=length - 1),
         )
         moment = self._at(min(starts - 1, 0))
-        return in_transaction(
-            challenge.open_challenge, host_id=self.people[host], terms=terms, fee=fee, now=moment
-        )
+        return in_transaction(challenge.open_challenge, host_id=self.people[host], terms=terms, fee=fee, now=moment)
 
     def _join(self, challenge_id: int, *people: int, days: int = 0) -> None:
         for person in people:
