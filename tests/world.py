@@ -1,18 +1,25 @@
 """Small builders: people with points, and challenges in the state that a test needs."""
 
+import re
 from datetime import UTC, date, datetime, timedelta
 from itertools import count
 from typing import Any
 
+from flask import Flask
+from flask.testing import FlaskClient
 from sqlalchemy import text
 from sqlalchemy.orm import Session
+from werkzeug.test import TestResponse
 
 from nene.challenge import service as challenge
 from nene.challenge.terms import Category, Terms
+from nene.kernel import auth
 from nene.kernel.clock import seoul_midnight
+from nene.kernel.db import in_transaction
 from nene.point import service as point
 from nene.point.terms import GRANTS, Move, Moved, Reason, Reference, wallet_of
 from nene.user import service as user
+from nene.user.service.session import open_session
 
 NOW = datetime(2026, 11, 1, 3, 0, tzinfo=UTC)  # noon in Seoul, on a Sunday
 TODAY = date(2026, 11, 1)
@@ -107,3 +114,31 @@ def faults(session: Session) -> list[str]:
     """What the ledger's own proof finds."""
     session.flush()
     return [*point.check(session), *challenge.check(session)]
+
+
+def token(client: FlaskClient) -> str:
+    """The CSRF token of a browser."""
+    found = re.search(r'name="csrf-token" content="([^"]+)"', client.get("/terms").text)
+    assert found
+    return found[1]
+
+
+def post(client: FlaskClient, path: str, *, htmx: bool = False, **fields: Any) -> TestResponse:
+    """Press a button: a form of these fields, with the CSRF token."""
+    headers = {"HX-Request": "true"} if htmx else {}
+    return client.post(path, data={"csrf_token": token(client), **fields}, headers=headers)
+
+
+def signed_in(app: Flask, user_id: int) -> FlaskClient:
+    """The browser of somebody who is signed in."""
+    client = app.test_client()
+
+    def sign_in(session: Session) -> auth.SignedIn:
+        return open_session(
+            session, user.lock_account(session, user_id), "Mozilla/5.0 (Linux; Android 14) Chrome/130.0"
+        )
+
+    opened_ = in_transaction(sign_in)
+    client.set_cookie(auth.ACCESS, auth.access_token(opened_))
+    client.set_cookie(auth.REFRESH, auth.refresh_token(opened_.identity.session_id, opened_.generation))
+    return client
