@@ -26,15 +26,16 @@ document.addEventListener("htmx:beforeSwap", (event) => {
 });
 
 document.addEventListener("htmx:afterSettle", (event) => {
+  const posted = event.detail.requestConfig?.verb === "post";
   const wrong = event.detail.elt.querySelector("[aria-invalid]");
-  if (wrong) {
+  if (wrong && posted) {
     wrong.focus();
   } else if (itemBefore) {
     itemBefore.nextElementSibling?.querySelector("a, button")?.focus();
     itemBefore = null;
   } else if (event.detail.elt === flash()) {
     flash().scrollIntoView({ block: "nearest" });
-  } else if (document.activeElement === document.body && event.detail.requestConfig?.verb === "post") {
+  } else if (document.activeElement === document.body && posted) {
     focusOn(event.detail.elt);
   }
 });
