@@ -119,7 +119,7 @@ def list_days(session: Session, challenge_id: int, user_id: int) -> dict[date, d
     """The days that one person verified, with the moment of each."""
     own = and_(Verification.challenge_id == challenge_id, Verification.user_id == user_id)
     rows = select(Verification.day, Verification.created_at).where(own)
-    return dict(session.execute(rows).tuples().all())
+    return dict(session.execute(rows).all())
 
 
 def list_verifications(

@@ -154,7 +154,7 @@ def list_full_escrows(session: Session) -> dict[int, int]:
     """The escrows that hold something, by challenge id."""
     rows = select(PointAccount.owner_id, PointAccount.balance)
     full = rows.where(PointAccount.kind == AccountKind.ESCROW, PointAccount.balance != 0)
-    return dict(session.execute(full).tuples().all())
+    return dict(session.execute(full).all())
 
 
 def _history(user_id: int) -> Select[Posting, Entry]:

@@ -89,7 +89,7 @@ def _claim_keys(session: Session, moves: Sequence[Move], *, again: bool) -> tupl
         for one in moves
     ]
     claim = insert(Entry).on_conflict_do_nothing(index_elements=["key"]).returning(Entry.key, Entry.id)
-    ids: dict[str, int] = dict(session.execute(claim, rows).tuples().all())
+    ids: dict[str, int] = dict(session.execute(claim, rows).all())
     known = [one for one in moves if one.key not in ids]
     if known and not again:
         raise AlreadyMoved(known[0].key)
