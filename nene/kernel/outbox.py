@@ -79,9 +79,9 @@ def serve(broker: dramatiq.Broker) -> None:
         dramatiq.actor(actor_name=name, broker=broker)(run)
 
 
-def declared() -> set[str]:
-    """The names of the declared jobs."""
-    return set(_jobs)
+def perform(name: str, job_id: int) -> None:
+    """Do a job here and now, as a worker would."""
+    _jobs[name](job_id)
 
 
 def enqueue(session: Session, name: str, *args: int | str, key: str | None = None) -> None:

@@ -1,0 +1,160 @@
+"""What must happen after a commit happens, once, whatever is away meanwhile (R5)."""
+
+from collections.abc import Iterator
+from datetime import timedelta
+from functools import partial
+
+import dramatiq
+import pytest
+from flask import Flask
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from nene.kernel import outbox, redis
+from nene.kernel.clock import wall
+from nene.kernel.db import in_transaction, reading
+from nene.kernel.errors import NotThere
+from nene.kernel.outbox import DeadLetter, Outbox
+from nene.point import service as point
+from nene.point.models import PointAccount
+from tests.conftest import Clocks, Race
+
+pytestmark = pytest.mark.usefixtures("committed")
+
+
+class Worker:
+    """Does what the broker was sent, here and now; what it did stands in `done`."""
+
+    def __init__(self) -> None:
+        self.done: list[int] = []
+        self.broken = False
+        self.queue = dramatiq.get_broker()
+
+    def run(self) -> int:
+        """Take every message from the queue; gives how many there were."""
+        consumer = self.queue.consume("default", prefetch=100, timeout=10)
+        messages = 0
+        while (message := next(consumer)) is not None:
+            messages += 1
+            outbox.perform(message.actor_name, *message.args)
+            consumer.ack(message)
+        consumer.close()
+        return messages
+
+
+@pytest.fixture
+def worker(app: Flask, monkeypatch: pytest.MonkeyPatch) -> Iterator[Worker]:
+    made = Worker()
+    monkeypatch.setattr(outbox, "_jobs", {})
+
+    @outbox.step_actor("test.open_wallet")
+    def step(session: Session, user_id: int) -> None:
+        if made.broken:
+            raise ZeroDivisionError
+        point.open_wallet(session, user_id=user_id)
+        made.done.append(user_id)
+
+    @outbox.actor("test.long")
+    def long(number: int) -> None:
+        made.done.append(number)
+
+    redis.client().flushdb()
+    yield made
+    redis.client().flushdb()
+
+
+def count(table: type) -> int:
+    with reading() as session:
+        return session.scalar(select(func.count()).select_from(table)) or 0
+
+
+def ask(name: str = "test.open_wallet", number: int = 7, key: str | None = None) -> None:
+    in_transaction(outbox.enqueue, name, number, key=key)
+
+
+@pytest.mark.parametrize("name", ["test.open_wallet", "test.long"])
+def test_a_job_is_sent_at_the_commit_and_its_row_goes_with_its_effect(worker: Worker, name: str) -> None:
+    ask(name)
+    assert count(Outbox) == 1
+    assert worker.run() == 1
+    assert (worker.done, count(Outbox)) == ([7], 0)
+
+
+def test_a_step_that_is_undone_asks_for_nothing(worker: Worker) -> None:
+    def step(session: Session) -> None:
+        outbox.enqueue(session, "test.open_wallet", 7)
+        raise NotThere
+
+    with pytest.raises(NotThere):
+        in_transaction(step)
+    assert (worker.run(), count(Outbox)) == (0, 0)
+
+
+def test_a_job_that_is_sent_twice_takes_effect_once(worker: Worker, clock: Clocks) -> None:
+    ask()
+    clock.wall.stop_at(wall.now() + timedelta(seconds=6))
+    assert outbox.relay() == 1
+    assert worker.run() == 2
+    assert worker.done == [7]
+
+
+def test_two_workers_with_the_same_job_do_it_once(worker: Worker, race: Race) -> None:
+    ask()
+    with reading() as session:
+        job_id = session.scalar(select(Outbox.id))
+    race(*[partial(outbox.perform, "test.open_wallet", job_id)] * 4)
+    assert worker.done == [7]
+
+
+def test_what_the_broker_lost_is_sent_again_with_growing_pauses(worker: Worker, clock: Clocks) -> None:
+    ask()
+    redis.client().flushdb()
+    assert (worker.run(), outbox.relay()) == (0, 0)
+    now = wall.now()
+    sent = []
+    for second in range(60):
+        clock.wall.stop_at(now + timedelta(seconds=second))
+        if outbox.relay():
+            sent.append(second)
+    assert len(sent) == 4
+    assert [later - earlier for earlier, later in zip(sent, sent[1:], strict=False)] == [5, 10, 20]
+    assert worker.run() == 4
+    assert worker.done == [7]
+
+
+def test_a_job_that_keeps_failing_becomes_a_dead_letter_and_can_be_revived(worker: Worker, clock: Clocks) -> None:
+    worker.broken = True
+    ask()
+    for _ in range(4):
+        worker.run()
+        clock.wall.stop_at(wall.now() + timedelta(minutes=10))
+        outbox.relay()
+    assert (count(Outbox), count(DeadLetter), count(PointAccount)) == (0, 1, 0)
+    with reading() as session:
+        dead = outbox.list_dead(session)[0]
+    assert (dead.name, dead.args, dead.error) == ("test.open_wallet", [7], "ZeroDivisionError")
+    worker.broken = False
+    in_transaction(outbox.revive, dead.id)
+    worker.run()
+    assert (worker.done, count(DeadLetter), count(Outbox)) == ([7], 0, 0)
+    with pytest.raises(NotThere):
+        in_transaction(outbox.revive, dead.id)
+
+
+def test_one_job_with_a_key_waits_at_a_time(worker: Worker) -> None:
+    ask(key="tick")
+    ask(key="tick")
+    assert count(Outbox) == 1
+    worker.run()
+    ask(key="tick")
+    assert count(Outbox) == 1
+
+
+def test_the_lag_is_that_of_the_oldest_job(worker: Worker, clock: Clocks) -> None:
+    with reading() as session:
+        assert outbox.lag(session) == timedelta()
+    clock.wall.stop_at(wall.now())
+    ask()
+    clock.wall.stop_at(wall.now() + timedelta(seconds=42))
+    with reading() as session:
+        assert outbox.lag(session) == timedelta(seconds=42)
