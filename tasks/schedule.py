@@ -39,8 +39,8 @@ def main() -> None:
 
 def lead(app: Flask, connection: Connection, stopped: threading.Event) -> None:
     """Run the schedule while this connection holds the lock; it is free as soon as the connection is gone."""
-    connection.detach()  # never back into the pool with the lock
     autocommit = connection.execution_options(isolation_level="AUTOCOMMIT")
+    connection.detach()  # never back into the pool with the lock
     if not autocommit.scalar(text("SELECT pg_try_advisory_lock(:key)"), {"key": LEADER}):
         return
     log.info("scheduler.leads")
