@@ -32,8 +32,8 @@ def index() -> str:
 def me() -> str:
     """Everything of mine."""
     with reading() as session:
-        page = service.my_page(session, user_id=current_user.id, today=arrived_on())
-    return render_template("home/me.html", page=page)
+        mine = service.my_page(session, user_id=current_user.id, today=arrived_on())
+    return render_template("home/me.html", mine=mine)
 
 
 @blueprint.get("/users/<int:user_id>")
