@@ -6,7 +6,7 @@ from flask_login import current_user, login_required
 from nene.kernel.db import reading
 from nene.kernel.paging import Cursor
 from nene.kernel.security import limit_search
-from nene.kernel.web import Answer, show_page
+from nene.kernel.web import Answer, arrived_on, show_page
 from nene.point import service
 from nene.point.forms import REASONS, HistoryForm
 
@@ -23,7 +23,15 @@ def index() -> Answer:
     cursor = Cursor("points", [current_user.id, reason, since, until], request.args.get("cursor"))
     with reading() as session:
         page = service.history(session, current_user.id, cursor=cursor, reason=reason, since=since, until=until)
-    return show_page("point/index.html", "point/_rows.html", form=form, page=page, reasons=REASONS)
+    return show_page(
+        "point/index.html",
+        "point/_rows.html",
+        form=form,
+        history=page,
+        reasons=REASONS,
+        today=arrived_on(),
+        month=request.args.get("month", ""),
+    )
 
 
 @blueprint.get("/points/balance")
