@@ -5,7 +5,7 @@ from flask_login import current_user, login_required
 
 from nene.kernel.db import in_transaction, reading
 from nene.kernel.paging import Cursor
-from nene.kernel.web import Answer, show_change, show_page
+from nene.kernel.web import Answer, arrived_on, show_change, show_page
 from nene.notification import service
 
 blueprint = Blueprint("notification", __name__)
@@ -18,7 +18,13 @@ def index() -> Answer:
     cursor = Cursor("notifications", current_user.id, request.args.get("cursor"))
     with reading() as session:
         page = service.inbox(session, current_user.id, cursor)
-    return show_page("notification/index.html", "notification/_rows.html", page=page)
+    return show_page(
+        "notification/index.html",
+        "notification/_rows.html",
+        inbox=page,
+        today=arrived_on(),
+        group=request.args.get("group", ""),
+    )
 
 
 @blueprint.post("/notifications/read-all")
