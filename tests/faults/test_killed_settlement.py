@@ -3,9 +3,8 @@
 import os
 import signal
 import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from datetime import timedelta
-from time import monotonic
 
 import psycopg
 import pytest
@@ -24,6 +23,7 @@ from nene.kernel.demo_clock import DemoClock
 from nene.kernel.settings import Settings
 from nene.point import service as point
 from tests import servers, world
+from tests.crowd import wait_until
 from tests.world import START, night_after, noon
 
 DUE = START + timedelta(days=4)
@@ -92,12 +92,6 @@ def others_where(condition: str) -> int:
     backends = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
     with reading() as session:
         return session.scalar(text(f"{backends} AND {condition}")) or 0
-
-
-def wait_until(reached: Callable[[], bool]) -> None:
-    deadline = monotonic() + 30
-    while not reached():
-        assert monotonic() < deadline, "it took too long"
 
 
 def states() -> set[Status]:

@@ -52,6 +52,16 @@ class Run:
         self.process.send_signal(number)
         return self.process.wait(PATIENCE)
 
+    def command(self, *words: str | Path, **environment: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            words,
+            cwd=self.folder,
+            env={**self.environment, **environment},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+
     @property
     def environment(self) -> dict[str, str]:
         return {name: value for name, value in os.environ.items() if not name.startswith("NENE_")}
@@ -100,25 +110,17 @@ def run(tmp_path: Path, prepared: Path) -> Iterator[Run]:
         one.end()
 
 
-def test_it_is_ready_found_by_commands_and_gone_without_a_trace(run: Run) -> None:
+def test_it_starts_on_what_it_kept_and_is_gone_without_a_trace(run: Run) -> None:
     run.start()
     with urllib.request.urlopen(f"http://127.0.0.1:{run.port}/healthz") as answer:
         assert answer.status == 200
     assert all(f"demo{number}@nene.test" in run.said for number in range(1, 6))
-    verified = subprocess.run(
-        [PROGRAMS / "flask", "ledger", "verify"], cwd=run.folder, env=run.environment, capture_output=True, check=False
-    )
-    assert verified.returncode == 0, verified.stderr
-    assert run.end() == 0
+    assert run.command(PROGRAMS / "flask", "ledger", "verify").returncode == 0
+    second = run.command(sys.executable, "-m", "nene.kernel.run", PORT=str(free_port()))
+    assert (second.returncode, "runs already" in second.stderr) == (1, True)
+    assert run.end(signal.SIGINT) == 0
     assert run.processes() == set()
     assert not (run.folder / ".nene/servers.env").exists()
-
-
-def test_it_starts_again_on_what_it_kept(run: Run) -> None:
-    run.start()
-    assert run.end(signal.SIGINT) == 0
-    run.start()
-    assert run.end() == 0
 
 
 @pytest.mark.parametrize("part", ["granian", "dramatiq", "tasks.schedule", "redis-server"])
@@ -131,29 +133,8 @@ def test_when_a_part_dies_it_says_so_and_stops(run: Run, part: str) -> None:
     assert run.processes() == set()
 
 
-def test_a_second_one_in_the_same_folder_is_refused(run: Run) -> None:
-    run.start()
-    again = subprocess.run(
-        [sys.executable, "-m", "nene.kernel.run"],
-        cwd=run.folder,
-        env={**run.environment, "PORT": str(free_port())},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert again.returncode == 1
-    assert "runs already" in again.stderr
-
-
 @pytest.mark.parametrize("port", ["0", "65536", "http"])
 def test_a_port_that_is_none_is_refused(run: Run, port: str) -> None:
-    done = subprocess.run(
-        [sys.executable, "-m", "nene.kernel.run"],
-        cwd=run.folder,
-        env={**run.environment, "PORT": port},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    done = run.command(sys.executable, "-m", "nene.kernel.run", PORT=port)
     assert done.returncode == 1
     assert "PORT" in done.stderr
