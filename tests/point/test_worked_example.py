@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterator
-from datetime import timedelta
+from datetime import date, timedelta
 
 import pytest
 from sqlalchemy import func, select
@@ -50,7 +50,7 @@ class Example:
         world.joined(session, challenge_id, *others)
         return challenge_id
 
-    def _quit(self, letter: str, day: object) -> None:
+    def _quit(self, letter: str, day: date) -> None:
         user_id = next(user_id for user_id, name in self.users.items() if name == letter)
         in_transaction(challenge.quit_challenge, challenge_id=self.challenge_id, user_id=user_id, now=noon(day))
 
