@@ -6,7 +6,7 @@ from flask import Blueprint, render_template, request, url_for
 from flask_babel import gettext as _
 from flask_login import current_user, login_required
 
-from nene.challenge import forms, service
+from nene.challenge import forms, rules, service
 from nene.challenge.forms import FeedForm, FilterForm, JoinForm, MineForm, OpenForm, TermsForm, VerifyForm
 from nene.kernel.db import in_transaction, reading
 from nene.kernel.lock import crowd_lock
@@ -29,7 +29,7 @@ def index() -> Answer:
     form = FilterForm.read()
     with reading() as session:
         page = service.list_challenges(session, filters=form.filters, cursor=_cursor("challenges", form))
-    return show_page("challenge/index.html", "challenge/_cards.html", form=form, page=page, today=arrived_on())
+    return show_page("challenge/index.html", "challenge/_cards.html", form=form, challenges=page, today=arrived_on())
 
 
 @blueprint.get("/me/challenges")
@@ -42,7 +42,7 @@ def mine() -> Answer:
         page = service.list_mine(
             session, user_id=current_user.id, today=arrived_on(), status=form.chosen, cursor=cursor
         )
-    return show_page("challenge/mine.html", "challenge/_mine_rows.html", form=form, page=page)
+    return show_page("challenge/mine.html", "challenge/_mine_rows.html", form=form, challenges=page)
 
 
 @blueprint.get("/challenges/new")
@@ -57,7 +57,7 @@ def new() -> str:
 @limit_money
 def create() -> Answer:
     """Open a challenge and take the host's stake."""
-    form = OpenForm.checked("challenge/new.html", today=arrived_on())
+    form = OpenForm.checked("challenge/new.html", "challenge/_terms_form.html", today=arrived_on())
     challenge_id = in_transaction(
         service.open_challenge, host_id=current_user.id, terms=form.terms, fee=form.points, now=arrived_at()
     )
@@ -75,7 +75,7 @@ def show(challenge_id: int) -> Answer:
 @blueprint.get("/challenges/<int:challenge_id>/seats")
 def seats(challenge_id: int) -> str:
     """How many seats are taken, for the page to refresh (C18)."""
-    return render_template("challenge/_seats.html", **_detail(challenge_id))
+    return render_template("challenge/_seats.html", **_detail(challenge_id), polled=True)
 
 
 @blueprint.route("/challenges/<int:challenge_id>/edit", methods=["GET", "POST"])
@@ -87,7 +87,7 @@ def edit(challenge_id: int) -> Answer:
     around: dict[str, Any] = {"challenge": challenge, "today": arrived_on()}
     if request.method == "GET":
         return render_template("challenge/edit.html", form=TermsForm.blank(obj=challenge), **around)
-    form = TermsForm.checked("challenge/edit.html", **around)
+    form = TermsForm.checked("challenge/edit.html", "challenge/_terms_form.html", **around)
     service.catch_up(challenge_id, arrived_at())
     in_transaction(service.edit_challenge, challenge_id=challenge_id, user_id=current_user.id, terms=form.terms)
     return show_change(back_to=url_for(".show", challenge_id=challenge_id), message=_("약속을 고쳤어요."))
@@ -105,7 +105,7 @@ def confirm(challenge_id: int, verb: str) -> str:
 @limit_money
 def join(challenge_id: int) -> Answer:
     """Take a seat for the fee."""
-    form = JoinForm.checked("challenge/confirm.html", verb="join", lazily=lambda: _detail(challenge_id))
+    form = JoinForm.checked()
     who = {"challenge_id": challenge_id, "user_id": current_user.id}
     service.catch_up(challenge_id, arrived_at())
     with reading() as session:
@@ -172,7 +172,7 @@ def verifications(challenge_id: int) -> Answer:
         "challenge/_feed_rows.html",
         form=form,
         challenge=challenge,
-        page=page,
+        verifications=page,
         detail=detail,
     )
 
@@ -182,9 +182,7 @@ def verifications(challenge_id: int) -> Answer:
 @limit_money
 def verify(challenge_id: int) -> Answer:
     """Prove today."""
-    form = VerifyForm.checked(
-        "challenge/show.html", "challenge/_challenge.html", lazily=lambda: _detail(challenge_id, form=None)
-    )
+    form = VerifyForm.checked("challenge/show.html", "challenge/_challenge.html", lazily=lambda: _detail(challenge_id))
     service.catch_up(challenge_id, arrived_at())
     stamp = in_transaction(
         service.verify,
@@ -199,7 +197,7 @@ def verify(challenge_id: int) -> Answer:
         before=stamp.rate_before,
         rate=stamp.rate,
     )
-    return _changed(challenge_id, message, category="stamp")
+    return _changed(challenge_id, message, category="stamp", fresh=arrived_on())
 
 
 @blueprint.get("/challenges/<int:challenge_id>/participants")
@@ -209,7 +207,7 @@ def participants(challenge_id: int) -> Answer:
     cursor = Cursor("participants", challenge_id, request.args.get("cursor"))
     with reading() as session:
         challenge, page = service.members(session, challenge_id=challenge_id, cursor=cursor, today=arrived_on())
-    return show_page("challenge/participants.html", "challenge/_people_rows.html", challenge=challenge, page=page)
+    return show_page("challenge/participants.html", "challenge/_people_rows.html", challenge=challenge, people=page)
 
 
 @blueprint.get("/challenges/<int:challenge_id>/settlement")
@@ -219,7 +217,7 @@ def settlement(challenge_id: int) -> Answer:
     cursor = Cursor("settlement", challenge_id, request.args.get("cursor"))
     with reading() as session:
         shown = service.settlement_of(session, challenge_id=challenge_id, viewer_id=current_user.id, cursor=cursor)
-    return show_page("challenge/settlement.html", "challenge/_share_rows.html", shown=shown, page=shown.rows)
+    return show_page("challenge/settlement.html", "challenge/_share_rows.html", shown=shown)
 
 
 def _cursor(scope: str, form: Any, *bound: object) -> Cursor:
@@ -227,15 +225,19 @@ def _cursor(scope: str, form: Any, *bound: object) -> Cursor:
     return Cursor(scope, [filters, *bound], request.args.get("cursor"))
 
 
-def _detail(challenge_id: int, **around: object) -> dict[str, Any]:
+def _detail(challenge_id: int) -> dict[str, Any]:
     viewer_id = current_user.id if current_user.is_authenticated else None
     with reading() as session:
         detail = service.show_challenge(session, challenge_id=challenge_id, viewer_id=viewer_id, today=arrived_on())
-    forms_shown = {"join_form": JoinForm.blank(version=detail.challenge.version), "verify_form": VerifyForm.blank()}
-    return {"detail": detail, "challenge": detail.challenge, **forms_shown, **around}
+    return {
+        "detail": detail,
+        "challenge": detail.challenge,
+        "needed": rules.days_needed(detail.challenge.days),
+        "verify_form": VerifyForm.blank(),
+    }
 
 
-def _changed(challenge_id: int, message: str, category: str = "done") -> Answer:
+def _changed(challenge_id: int, message: str, category: str = "done", **around: object) -> Answer:
     return show_change(
         "challenge/_challenge.html",
         back_to=url_for(".show", challenge_id=challenge_id),
@@ -243,4 +245,5 @@ def _changed(challenge_id: int, message: str, category: str = "done") -> Answer:
         message=message,
         category=category,
         lazily=lambda: _detail(challenge_id),
+        **around,
     )
