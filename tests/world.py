@@ -1,13 +1,15 @@
 """Small builders: people with points, and challenges in the state that a test needs."""
 
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, date, datetime, timedelta
 from itertools import count
 from typing import Any
 
 from flask import Flask
 from flask.testing import FlaskClient
-from sqlalchemy import text
+from sqlalchemy import event, text
 from sqlalchemy.orm import Session
 from werkzeug.test import TestResponse
 
@@ -15,7 +17,7 @@ from nene.challenge import service as challenge
 from nene.challenge.terms import Category, Terms
 from nene.kernel import auth
 from nene.kernel.clock import seoul_midnight
-from nene.kernel.db import in_transaction
+from nene.kernel.db import db, in_transaction
 from nene.point import service as point
 from nene.point.terms import GRANTS, Move, Moved, Reason, Reference, wallet_of
 from nene.user import service as user
@@ -142,3 +144,16 @@ def signed_in(app: Flask, user_id: int) -> FlaskClient:
     client.set_cookie(auth.ACCESS, auth.access_token(opened_))
     client.set_cookie(auth.REFRESH, auth.refresh_token(opened_.identity.session_id, opened_.generation))
     return client
+
+
+@contextmanager
+def statements() -> Iterator[list[str]]:
+    """Collects what is sent to the database meanwhile."""
+    sent: list[str] = []
+
+    def note(_connection: object, _cursor: object, statement: str, *_more: object) -> None:
+        sent.append(statement)
+
+    event.listen(db.engine, "before_cursor_execute", note)
+    yield sent
+    event.remove(db.engine, "before_cursor_execute", note)
