@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Mapping
+from math import ceil
 
 from flask import Flask, request
 from flask_limiter import Limiter, RateLimitExceeded
@@ -146,11 +147,11 @@ def _isolate(response: Response) -> Response:
 
 def _limited(_error: RateLimitExceeded) -> Response:
     reached = limiter.current_limit
-    return refused(TooMany(retry_after=_seconds_to(reached.reset_at) if reached else 1))
+    return refused(TooMany(retry_after=_seconds_to(reached.window.reset_time) if reached else 1))
 
 
 def _seconds_to(moment: float) -> int:
-    return max(1, round(moment - wall.now().timestamp()))
+    return max(1, ceil(moment - wall.now().timestamp()))
 
 
 def _scaled(amount: int) -> int:
