@@ -20,7 +20,7 @@ from nene.challenge.terms import (
     Status,
     Terms,
 )
-from nene.kernel.web import Form, QueryForm, arrived_on, tidy
+from nene.kernel.web import Form, QueryForm, arrived_on, choices, tidy
 
 CATEGORIES = {
     Category.HEALTH: _("건강"),
@@ -55,7 +55,7 @@ class TermsForm(Form):
         description=_("2자부터 50자까지"),
     )
     category = RadioField(
-        _("분류"), [InputRequired(_("분류를 골라 주세요."))], choices=list(CATEGORIES.items()), default=Category.HEALTH
+        _("분류"), [InputRequired(_("분류를 골라 주세요."))], choices=choices(CATEGORIES), default=Category.HEALTH
     )
     description = TextAreaField(
         _("어떤 약속인가요?"),
@@ -145,13 +145,13 @@ class FilterForm(QueryForm):
     """Which challenges to list."""
 
     q = SearchField(_("찾기"), [Optional(), Length(max=50)], filters=[tidy])
-    status = SelectField(_("상태"), [Optional()], choices=[("", _("전체")), *STATUSES.items()], default="")
-    category = SelectField(_("분류"), [Optional()], choices=[("", _("전체")), *CATEGORIES.items()], default="")
+    status = SelectField(_("상태"), [Optional()], choices=choices(STATUSES, every=_("전체")), default="")
+    category = SelectField(_("분류"), [Optional()], choices=choices(CATEGORIES, every=_("전체")), default="")
     min_fee = IntegerField(_("참가비 최소"), [Optional(), NumberRange(0, MAX_FEE)])
     max_fee = IntegerField(_("참가비 최대"), [Optional(), NumberRange(0, MAX_FEE)])
     starts_from = DateField(_("시작일부터"), [Optional()])
     due_until = DateField(_("종료일까지"), [Optional()])
-    sort = SelectField(_("정렬"), [Optional()], choices=list(SORTS.items()), default=Sort.NEWEST)
+    sort = SelectField(_("정렬"), [Optional()], choices=choices(SORTS), default=Sort.NEWEST)
 
     @property
     def filters(self) -> Filters:
@@ -178,7 +178,7 @@ class FeedForm(QueryForm):
 class MineForm(QueryForm):
     """Which of my challenges."""
 
-    status = SelectField(_("상태"), [Optional()], choices=[("", _("전체")), *STATUSES.items()], default="")
+    status = SelectField(_("상태"), [Optional()], choices=choices(STATUSES, every=_("전체")), default="")
 
     @property
     def chosen(self) -> Status | None:

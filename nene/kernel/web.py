@@ -6,7 +6,7 @@ in docs/rules.md). Nothing here knows a domain.
 
 import re
 import unicodedata
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import date, datetime
 from time import perf_counter
 from typing import Any, Self, TypeAlias, cast
@@ -30,6 +30,7 @@ from structlog.contextvars import bind_contextvars, clear_contextvars
 from werkzeug.exceptions import HTTPException
 from werkzeug.wrappers import Response
 from wtforms import Field
+from wtforms.fields.choices import SelectChoice  # type: ignore[attr-defined, unused-ignore]
 
 from nene.kernel import redis, settings
 from nene.kernel.clock import business, seoul_date
@@ -126,6 +127,12 @@ class QueryForm(Form):
         for name in form.errors:
             form[name].process(None)
         return form
+
+
+def choices(words: Mapping[Any, Any], every: Any = None) -> list[SelectChoice]:
+    """Choices of a select or radio field from values and their words; `every` is the word for no choice."""
+    chosen = {"": every, **words} if every is not None else words
+    return [SelectChoice(value, label) for value, label in chosen.items()]
 
 
 def tidy(value: str | None) -> str | None:

@@ -4,7 +4,7 @@ from flask_babel import lazy_gettext as _
 from wtforms import DateField, SelectField
 from wtforms.validators import Optional
 
-from nene.kernel.web import QueryForm
+from nene.kernel.web import QueryForm, choices
 from nene.point.terms import Reason
 
 REASONS = {
@@ -25,7 +25,7 @@ REASONS = {
 class HistoryForm(QueryForm):
     """Which entries: by reason, and by period with both days counted. The fields are named `from` and `to`."""
 
-    reason = SelectField(_("사유"), [Optional()], choices=[("", _("전체")), *REASONS.items()], default="")
+    reason = SelectField(_("사유"), [Optional()], choices=choices(REASONS, every=_("전체")), default="")
     since = DateField(_("언제부터"), [Optional()], name="from")
     until = DateField(_("언제까지"), [Optional()], name="to")
 

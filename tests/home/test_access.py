@@ -10,6 +10,7 @@ from sqlalchemy import text
 from nene.challenge import service
 from nene.kernel.db import in_transaction, reading
 from tests import world
+from tests.conftest import Clocks
 from tests.world import START, noon
 
 PUBLIC = {
@@ -44,8 +45,9 @@ TABLES = ("challenge", "participant", "verification", "point_posting", "user_acc
 
 
 @pytest.fixture
-def somebody(client: FlaskClient) -> dict[str, int]:
-    """Two people in a running challenge."""
+def somebody(client: FlaskClient, clock: Clocks) -> dict[str, int]:
+    """Two people in a running challenge, on its first day."""
+    clock.stop_at(noon(START))
 
     def make(session: Any) -> dict[str, int]:
         host, guest = (world.member(session, 5_000) for _ in range(2))
@@ -84,6 +86,7 @@ def test_nobody_is_asked_to_sign_in(app: Flask, client: FlaskClient, somebody: d
     before = rows()
     for method, endpoint, path in routes(app, somebody):
         answer = ask(client, method, path)
+        answer.close()
         asked = answer.status_code == 303 and str(answer.location).startswith("/login?next=")
         assert asked != (endpoint in PUBLIC), (method, path, answer.status_code)
     assert rows() == before
