@@ -258,7 +258,8 @@ def _private(folder: Path) -> None:
 def _child(command: list[str], end_signal: signal.Signals | None = None, *, as_nobody: bool = False) -> list[str]:
     """The command, sent a signal when its parent is gone, so that even kill -9 leaves no server behind.
 
-    As nobody it may still enter root's folders, so that nobody's rights there have to be changed.
+    As nobody it may still enter root's folders (it keeps root's right to do so through setuid, and access(2) minds it),
+    so that no folder has to be opened for others.
     """
     options = ["--pdeathsig", end_signal.name.removeprefix("SIG")] if end_signal else []
     if as_nobody and os.geteuid() == 0:
@@ -266,5 +267,12 @@ def _child(command: list[str], end_signal: signal.Signals | None = None, *, as_n
             message = "PostgreSQL does not run as root: install util-linux (setpriv), or be an ordinary user."
             raise NotStarted(message)
         options += ["--reuid", str(NOBODY), "--regid", str(NOBODY), "--clear-groups"]
-        options += ["--inh-caps", "+dac_override", "--ambient-caps", "+dac_override"]
+        options += [
+            "--inh-caps",
+            "+dac_override",
+            "--ambient-caps",
+            "+dac_override",
+            "--securebits",
+            "+no_setuid_fixup",
+        ]
     return ["setpriv", *options, *command] if options and shutil.which("setpriv") else command

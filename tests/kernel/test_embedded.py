@@ -97,8 +97,14 @@ def _is_running(pid: int) -> bool:
 def test_root_lends_postgres_its_keys_but_not_its_name(tmp_path: Path) -> None:
     if os.geteuid() != 0:
         pytest.skip("only root has to become somebody else for PostgreSQL")
-    (tmp_path / "closed").mkdir(mode=0o700)
-    with Postgres(tmp_path / "closed/postgres", durable=False) as server:
+    closed = tmp_path / "closed"  # as /root is, with the product inside
+    closed.mkdir(mode=0o700)
+    server = Postgres(closed / "postgres", durable=False)
+    package = server._programs.parents[1]
+    for part in (package, package.with_name(f"{package.name}.libs")):
+        subprocess.run(["cp", "--archive", part, closed], check=True)
+    server._programs = closed / server._programs.relative_to(package.parent)
+    with server:
         assert server.process
         assert Path(f"/proc/{server.process.pid}").stat().st_uid != 0
-    assert (tmp_path / "closed").stat().st_mode & 0o777 == 0o700
+    assert closed.stat().st_mode & 0o777 == 0o700
