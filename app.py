@@ -60,7 +60,7 @@ def create_app(settings: Settings | None = None) -> Flask:
         app.before_request(_follow_demo_clock)
     web.init(app)
     security.init(app, settings)
-    auth.init(app, settings)
+    auth.init(app)
     auth.use(load=user.load_identity, renew=user.renew_session, saw=user.saw_generation)
     for domain in (nene.home, nene.user, nene.point, nene.notification, nene.challenge):
         app.register_blueprint(domain.routes.blueprint)

@@ -12,6 +12,7 @@ from base64 import urlsafe_b64encode
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import cache
 from typing import Any
 
 from flask import Flask, g, request, session
@@ -23,9 +24,9 @@ from sqlalchemy.orm import Session
 from structlog.contextvars import bind_contextvars
 from werkzeug.wrappers import Request, Response
 
+from nene.kernel import settings
 from nene.kernel.clock import wall
 from nene.kernel.db import in_transaction, reading
-from nene.kernel.settings import Settings
 from nene.kernel.web import QUIET, to_login
 
 ACCESS, REFRESH = "nene_access", "nene_refresh"
@@ -83,24 +84,11 @@ class _Sessions:
     saw: Callable[[Session, int, int], None]
 
 
-class _Keys:
-    """One secret, two keys, and the attributes of the cookies."""
-
-    def __init__(self, settings: Settings) -> None:
-        secret = settings.secret_key.encode()
-        self.access = OctKey.import_key(hmac.digest(secret, b"access token", hashlib.sha256))
-        self.refresh = hmac.digest(secret, b"refresh token", hashlib.sha256)
-        self.cookie: dict[str, Any] = {"httponly": True, "samesite": "Lax", "secure": settings.secure_cookies}
-
-
-_keys: _Keys
 _sessions: _Sessions
 
 
-def init(app: Flask, settings: Settings) -> None:
+def init(app: Flask) -> None:
     """Find out who asks before each request, and hand out new cookies after it."""
-    global _keys  # noqa: PLW0603 - one secret a process
-    _keys = _Keys(settings)
     login_manager.init_app(app)
     login_manager.session_protection = None
     login_manager.request_loader(_load)
@@ -155,13 +143,13 @@ def access_token(signed_in: SignedIn) -> str:
         "gen": signed_in.generation,
         "exp": int((wall.now() + ACCESS_LIFE).timestamp()),
     }
-    return jwt.encode({"alg": "HS256"}, claims, _keys.access)
+    return jwt.encode({"alg": "HS256"}, claims, _access_key(settings.current().secret_key))
 
 
 def read_access(token: str) -> AccessToken | None:
     """Read an access token; none if it is not ours."""
     try:
-        claims = jwt.decode(token, _keys.access, algorithms=["HS256"]).claims
+        claims = jwt.decode(token, _access_key(settings.current().secret_key), algorithms=["HS256"]).claims
         expired = claims["exp"] <= wall.now().timestamp()
         return AccessToken(int(claims["sub"]), int(claims["sid"]), int(claims["gen"]), expired)
     except (JoseError, KeyError, TypeError, ValueError):
@@ -170,7 +158,9 @@ def read_access(token: str) -> AccessToken | None:
 
 def refresh_token(session_id: int, generation: int) -> str:
     """Compute the refresh token of a generation: always the same one."""
-    seal = hmac.digest(_keys.refresh, f"{session_id}.{generation}".encode(), hashlib.sha256)
+    seal = hmac.digest(
+        _derived(settings.current().secret_key, "refresh token"), f"{session_id}.{generation}".encode(), hashlib.sha256
+    )
     return f"{session_id}.{generation}.{urlsafe_b64encode(seal).rstrip(b'=').decode()}"
 
 
@@ -181,6 +171,15 @@ def read_refresh(token: str) -> tuple[int, int] | None:
         return None
     session_id, generation = int(found[1]), int(found[2])
     return (session_id, generation) if hmac.compare_digest(token, refresh_token(session_id, generation)) else None
+
+
+def _derived(secret: str, use: str) -> bytes:
+    return hmac.digest(secret.encode(), use.encode(), hashlib.sha256)
+
+
+@cache
+def _access_key(secret: str) -> OctKey:
+    return OctKey.import_key(_derived(secret, "access token"))
 
 
 def _look() -> None:
@@ -230,11 +229,12 @@ def _set_cookies(response: Response) -> Response:
     if "cookies" not in g:
         return response
     signed_in: SignedIn | None = g.cookies
+    kept: dict[str, Any] = {"httponly": True, "samesite": "Lax", "secure": settings.current().secure_cookies}
     if signed_in is None:
         for name in (ACCESS, REFRESH):
-            response.delete_cookie(name, **_keys.cookie)
+            response.delete_cookie(name, **kept)
         return response
     refresh = refresh_token(signed_in.identity.session_id, signed_in.generation)
-    response.set_cookie(ACCESS, access_token(signed_in), max_age=ACCESS_LIFE, **_keys.cookie)
-    response.set_cookie(REFRESH, refresh, max_age=REFRESH_LIFE, **_keys.cookie)
+    response.set_cookie(ACCESS, access_token(signed_in), max_age=ACCESS_LIFE, **kept)
+    response.set_cookie(REFRESH, refresh, max_age=REFRESH_LIFE, **kept)
     return response

@@ -10,7 +10,7 @@ from flask.testing import FlaskClient
 from pydantic import TypeAdapter
 from redis.exceptions import ConnectionError as RedisAway
 
-from nene.kernel import redis, security
+from nene.kernel import paging, redis, security
 from nene.kernel import settings as current
 from nene.kernel.db import db, in_transaction
 from nene.kernel.embedded import free_port
@@ -69,6 +69,7 @@ def usual(settings: Settings) -> Iterator[None]:
     """Whatever a test makes of the process, it is put back."""
     yield
     redis.start(str(settings.redis_url))
+    paging.start(settings.secret_key)
     current.use(settings)
 
 
