@@ -1,0 +1,33 @@
+"""The suite says what it could not run, and why (O2)."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+from tests.house.code import ROOT
+
+SKIPPED = """
+import pytest
+
+def test_that_runs():
+    pass
+
+@pytest.mark.skip(reason="no such machine")
+def test_that_needs_more():
+    pass
+"""
+
+
+def test_what_was_not_run_is_named_with_its_reason(tmp_path: Path) -> None:
+    (tmp_path / "test_few.py").write_text(SKIPPED)
+    (tmp_path / "conftest.py").write_text("from tests.conftest import pytest_terminal_summary\n")
+    command = [sys.executable, "-m", "pytest", "--rootdir", tmp_path, "-p", "no:cacheprovider", tmp_path]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout
+    assert "not run: 1, because no such machine" in done.stdout
+    assert "test_few.py::test_that_needs_more" in done.stdout
+
+
+def test_one_command_runs_every_test() -> None:
+    done = subprocess.run(["make", "--dry-run", "test"], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert "-m pytest --numprocesses" in done.stdout
