@@ -9,7 +9,6 @@ from flask_login import current_user, login_required
 
 from nene.kernel import auth
 from nene.kernel.db import in_transaction, reading
-from nene.kernel.errors import NotThere
 from nene.kernel.security import Attempt, limit_sign_up
 from nene.kernel.web import Answer, Form, arrived_at, go_to, own_path, show_change, show_form
 from nene.user import service
@@ -70,16 +69,13 @@ def login() -> Answer:
         log.info("sign_in.failed")
         return _refused_at(form, SIGN_IN, SignInFailed())
     attempt.succeeded()
-    try:
-        signed_in = in_transaction(
-            service.sign_in,
-            user_id=user.id,
-            checked_hash=user.password_hash,
-            user_agent=request.user_agent.string,
-            instead_of=auth.session_of_browser(),
-        )
-    except FieldRefused as refusal:
-        return _refused_at(form, SIGN_IN, refusal)
+    signed_in = in_transaction(
+        service.sign_in,
+        user_id=user.id,
+        checked_hash=user.password_hash,
+        user_agent=request.user_agent.string,
+        instead_of=auth.session_of_browser(),
+    )
     auth.sign_in(signed_in)
     return go_to(own_path(form.next.data) or url_for("home.index"))
 
@@ -101,14 +97,11 @@ def logout() -> Answer:
 def profile() -> Answer:
     """Change nickname, birth date and bio."""
     with reading() as session:
-        user = service.find_user(session, current_user.id)
-        around: dict[str, Any] = {"birth_date_fixed": service.is_birth_date_fixed(session, current_user.id)}
-    if user is None:
-        raise NotThere
+        mine = service.own_profile(session, current_user.id)
     if request.method == "GET":
-        form = ProfileForm.blank(nickname=user.nickname, birth_date=user.birth_on, bio=user.bio)
-        return render_template(PROFILE, form=form, **around)
-    form = ProfileForm.checked(PROFILE, **around)
+        form = ProfileForm.blank(nickname=mine.nickname, birth_date=mine.birth_on, bio=mine.bio)
+        return render_template(PROFILE, form=form, birth_date_fixed=mine.is_fixed)
+    form = ProfileForm.checked(PROFILE, birth_date_fixed=mine.is_fixed)
     try:
         in_transaction(
             service.update_profile,
@@ -116,7 +109,7 @@ def profile() -> Answer:
             **form.profile,
         )
     except FieldRefused as refusal:
-        return _refused_at(form, PROFILE, refusal, **around)
+        return _refused_at(form, PROFILE, refusal, birth_date_fixed=mine.is_fixed)
     return go_to(url_for("home.me"), message=_("프로필을 고쳤어요."))
 
 
@@ -134,16 +127,13 @@ def password() -> Answer:
         return _refused_at(form, PASSWORD, PasswordWrong())
     attempt.succeeded()
     new_hash = service.hash_password(form.new_password.data or "")
-    try:
-        in_transaction(
-            service.change_password,
-            user_id=user.id,
-            checked_hash=user.password_hash,
-            new_hash=new_hash,
-            keep_session_id=current_user.session_id,
-        )
-    except FieldRefused as refusal:
-        return _refused_at(form, PASSWORD, refusal)
+    in_transaction(
+        service.change_password,
+        user_id=user.id,
+        checked_hash=user.password_hash,
+        new_hash=new_hash,
+        keep_session_id=current_user.session_id,
+    )
     return go_to(url_for("home.me"), message=_("비밀번호를 바꿨어요. 다른 기기에서는 로그아웃했어요."))
 
 

@@ -15,7 +15,7 @@ from wtforms import StringField
 from wtforms.validators import InputRequired
 
 from nene.kernel import redis, web
-from nene.kernel.clock import business
+from nene.kernel.clock import business, seoul_date
 from nene.kernel.db import db
 from nene.kernel.errors import CursorWrong, NotAllowed, NothingDone, NotThere, Refusal, TooMany
 from nene.kernel.settings import Settings
@@ -76,6 +76,10 @@ def probe(settings: Settings) -> Iterator[Flask]:
     @application.post("/probe/check")
     def check() -> str:
         return NameForm.checked().name.data or ""
+
+    @application.get("/probe/page")
+    def page() -> Any:
+        return web.show_page("error.html", "_error.html", status=200, message=f"오늘은 {web.arrived_on()}")
 
     @application.get("/probe/query")
     def query() -> str:
@@ -152,6 +156,19 @@ def test_what_is_down_says_that_nothing_was_done(client: FlaskClient, name: str)
         assert int(answer.headers["Retry-After"]) > 0
 
 
+def test_an_error_page_that_fails_itself_still_says_so(probe: Flask, client: FlaskClient) -> None:
+    def fail() -> dict[str, Any]:
+        raise REFUSALS["database"]
+
+    probe.template_context_processors[None].append(fail)  # as when the database goes away while a page is made
+    try:
+        answer = client.get("/probe/conflict")
+    finally:
+        probe.template_context_processors[None].remove(fail)
+    assert answer.status_code == 409
+    assert "지금은 할 수 없어요." in answer.text
+
+
 def test_who_asks_too_often_is_told_when_to_come_back(client: FlaskClient) -> None:
     assert client.get("/probe/often").headers["Retry-After"] == "7"
 
@@ -180,6 +197,14 @@ def test_a_change_leads_to_its_page_or_gives_the_fragment(client: FlaskClient) -
     assert 'id="flash"' in part.text
     assert "됐어요" in part.text
     assert "됐어요" not in client.get("/terms").text
+
+
+def test_a_page_is_shown_whole_unless_htmx_wants_more_of_it(client: FlaskClient) -> None:
+    for headers in ({}, {**HTMX, "HX-Boosted": "true"}, {**HTMX, "HX-History-Restore-Request": "true"}):
+        assert "<html" in client.get("/probe/page", headers=headers).text
+    part = client.get("/probe/page", headers=HTMX).text
+    assert "<html" not in part
+    assert str(seoul_date(business.now())) in part
 
 
 def test_a_form_that_does_not_pass_says_why(client: FlaskClient) -> None:

@@ -42,6 +42,7 @@ def test_the_form_shows_what_is_kept(client: FlaskClient) -> None:
     page = client.get("/me/profile").text
     assert 'value="김씨"' in page
     assert 'value="1995-05-05"' in page
+    assert 'name="new_password_confirm"' in client.get("/me/password").text
 
 
 @pytest.mark.parametrize("htmx", [False, True])

@@ -121,7 +121,7 @@ def test_who_left_is_not_there(session: Session) -> None:
     user_id = sign_up(session)
     service.withdraw(session, user_id=user_id)
     session.flush()
-    for look in (service.lock_account, service.lock_member, service.public_profile):
+    for look in (service.lock_account, service.lock_member, service.public_profile, service.own_profile):
         with pytest.raises(NotThere):
             look(session, user_id)
     assert service.find_user(session, user_id) is None
@@ -176,9 +176,9 @@ def test_a_taken_nickname_changes_nothing(session: Session) -> None:
 
 def test_the_birth_date_stands_from_the_first_stake_on(session: Session) -> None:
     user_id = world.member(session, points=1_000, birth_on=date(2000, 1, 1))
-    assert not service.is_birth_date_fixed(session, user_id)
+    assert not service.own_profile(session, user_id).is_fixed
     world.opened(session, user_id)
-    assert service.is_birth_date_fixed(session, user_id)
+    assert service.own_profile(session, user_id).is_fixed
     with pytest.raises(BirthDateFixed):
         service.update_profile(session, user_id=user_id, nickname="새이름", birth_on=date(1999, 9, 9), bio="")
     service.update_profile(session, user_id=user_id, nickname="새이름", birth_on=date(2000, 1, 1), bio="")

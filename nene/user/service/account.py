@@ -1,6 +1,7 @@
 """Accounts: opening, looking, changing, leaving."""
 
 from collections.abc import Collection
+from dataclasses import dataclass
 from datetime import date, datetime
 
 from sqlalchemy.dialects.postgresql import insert
@@ -19,7 +20,15 @@ from nene.user.models import Consent, User
 from nene.user.service.session import end_sessions, open_session
 from nene.user.terms import GONE, VERSIONS, PublicUser, Role
 
-UNIQUE_VIOLATION = "23505"  # PostgreSQL's name for it
+
+@dataclass(frozen=True)
+class OwnProfile:
+    """What a user may change of themselves; `is_fixed`: the birth date stands since the first stake or charge (U3)."""
+
+    nickname: str
+    birth_on: date
+    bio: str
+    is_fixed: bool
 
 
 def sign_up(
@@ -149,22 +158,24 @@ def may_stake(session: Session, user_id: int) -> bool:
     return rules.age_on(user.birth_on, business.today()) >= settings.current().min_stake_age
 
 
-def is_birth_date_fixed(session: Session, user_id: int) -> bool:
-    """Whether the user ever staked or charged: from then on only an admin corrects the birth date (U3)."""
-    return point.has_staked_or_charged(session, user_id)
+def own_profile(session: Session, user_id: int) -> OwnProfile:
+    """What the user may change of themselves (U10). Raises NotThere."""
+    user = queries.find_user(session, user_id)
+    if user is None or user.birth_on is None:
+        raise NotThere
+    return OwnProfile(user.nickname, user.birth_on, user.bio, point.has_staked_or_charged(session, user_id))
 
 
 def update_profile(session: Session, *, user_id: int, nickname: str, birth_on: date, bio: str) -> None:
     """Change the own profile (U10). Raises NicknameTaken, BirthDateFixed, TooYoungToJoin, NotThere."""
     user = lock_account(session, user_id)
-    user.correct_birth_date(birth_on, fixed=is_birth_date_fixed(session, user_id))
+    user.correct_birth_date(birth_on, fixed=point.has_staked_or_charged(session, user_id))
     user.bio = bio
+    session.flush()
     try:
         with session.begin_nested():
             user.rename(nickname)
-    except IntegrityError as error:
-        if getattr(error.orig, "sqlstate", None) != UNIQUE_VIOLATION:
-            raise
+    except IntegrityError:
         raise NicknameTaken from None
 
 
