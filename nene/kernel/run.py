@@ -80,23 +80,30 @@ def _alone() -> Iterator[None]:
 
 @contextlib.contextmanager
 def _servers(port: str) -> Iterator[tuple[dict[str, str], list[Server]]]:
-    """Start what is not given by the environment, and leave the addresses for other commands."""
+    """Start what the environment does not give, and leave all addresses for other commands."""
     _refuse_taken(port)
-    environment = dict(os.environ)
-    addresses = {"NENE_PUBLIC_URL": f"http://localhost:{port}"}
+    given = {name: value for name, value in os.environ.items() if value}
+    addresses = {name: given.get(name, "") for name in ("NENE_PUBLIC_URL", "NENE_DATABASE_URL", "NENE_REDIS_URL")}
+    addresses["NENE_PUBLIC_URL"] = addresses["NENE_PUBLIC_URL"] or f"http://localhost:{port}"
+    if given.get("NENE_ENV") == "production" and not all(addresses.values()):
+        message = (
+            "NENE_ENV=production needs NENE_DATABASE_URL and NENE_REDIS_URL: the embedded servers are for the demo."
+        )
+        raise Failed(message)
     with contextlib.ExitStack() as stack:
         servers: list[Server] = []
-        if not environment.get("NENE_DATABASE_URL"):
+        if not addresses["NENE_DATABASE_URL"]:
             postgres = stack.enter_context(Postgres(HOME / "postgres"))
             addresses["NENE_DATABASE_URL"] = postgres.url()
             servers.append(postgres)
-        if not environment.get("NENE_REDIS_URL"):
+        if not addresses["NENE_REDIS_URL"]:
             redis = stack.enter_context(Redis(HOME / "redis"))
             addresses["NENE_REDIS_URL"] = redis.url()
             servers.append(redis)
-        ADDRESSES.write_text("".join(f"{name}={value}\n" for name, value in addresses.items()))
         stack.callback(ADDRESSES.unlink, missing_ok=True)
-        yield {**addresses, **{name: value for name, value in environment.items() if value}}, servers
+        ADDRESSES.touch(mode=0o600)
+        ADDRESSES.write_text("".join(f"{name}={value}\n" for name, value in addresses.items()))
+        yield {**given, **addresses}, servers
 
 
 def _refuse_taken(port: str) -> None:

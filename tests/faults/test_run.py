@@ -138,3 +138,9 @@ def test_a_port_that_is_none_is_refused(run: Run, port: str) -> None:
     done = run.command(sys.executable, "-m", "nene.kernel.run", PORT=port)
     assert done.returncode == 1
     assert "PORT" in done.stderr
+
+
+def test_production_does_not_run_on_the_servers_of_the_demo(run: Run) -> None:
+    done = run.command(sys.executable, "-m", "nene.kernel.run", PORT=str(run.port), NENE_ENV="production")
+    assert done.returncode == 1
+    assert "NENE_DATABASE_URL" in done.stderr
