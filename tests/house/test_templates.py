@@ -68,7 +68,10 @@ def test_a_fault_is_found(name: str, text: str) -> None:
     [
         ("layout.html", '<script src="/static/vendor/htmx.min.js" nonce="{{ csp_nonce() }}" defer></script>'),
         ("point/_row.html", "{# needs: entry #}\n<li>\n</li>"),
-        ("point/index.html", '<p hx-trigger="input changed delay:250ms from:[name=q], change from:select[name=reason]">'),
+        (
+            "point/index.html",
+            '<p hx-trigger="input changed delay:250ms from:[name=q], change from:select[name=reason]">',
+        ),
         ("point/index.html", '<form method="post" action="{{ url(a > b) }}" hx-post="/points"><button>'),
     ],
 )
