@@ -3,6 +3,7 @@
 import ast
 import re
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -41,20 +42,13 @@ def faults_of(rules: dict[str, str]) -> Iterator[str]:
                 yield f"{number}: there is no {path}::{test}"
 
 
+@cache
 def declared_tests(path: str) -> set[str]:
-    """The tests of a file, also those in classes; of state machines the `TestCase` that pytest runs."""
+    """The tests of a file."""
     if not (ROOT / path).exists():
         return set()
     tree = ast.parse((ROOT / path).read_text())
-    functions = {node.name for node in ast.walk(tree) if isinstance(node, ast.FunctionDef)}
-    names = {
-        target.id
-        for node in tree.body
-        if isinstance(node, ast.Assign)
-        for target in node.targets
-        if isinstance(target, ast.Name)
-    }
-    return {name for name in functions | names if name.lower().startswith("test")}
+    return {node.name for node in tree.body if isinstance(node, ast.FunctionDef) and node.name.startswith("test_")}
 
 
 def settings_of(page: str) -> list[tuple[str, str]]:
