@@ -164,16 +164,13 @@ def verifications(challenge_id: int) -> Answer:
             q=form.q.data or "",
             cursor=_cursor("verifications", form, challenge_id),
         )
-        detail = service.show_challenge(
-            session, challenge_id=challenge_id, viewer_id=current_user.id, today=arrived_on()
-        )
     return show_page(
         "challenge/verifications.html",
         "challenge/_feed_rows.html",
         form=form,
         challenge=challenge,
         verifications=page,
-        detail=detail,
+        today=arrived_on(),
     )
 
 
