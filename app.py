@@ -42,6 +42,7 @@ def create_app(settings: Settings | None = None) -> Flask:
         SQLALCHEMY_ENGINE_OPTIONS={
             "pool_size": settings.pool_size,
             "max_overflow": 0,
+            "hide_parameters": True,  # of failed statements, in logs
             "pool_timeout": 5,
             "pool_pre_ping": True,
             "connect_args": {"connect_timeout": 3},

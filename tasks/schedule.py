@@ -59,6 +59,7 @@ def _schedule() -> list[tuple[IntervalTrigger | CronTrigger, Callable[[], object
     return [
         (IntervalTrigger(seconds=5), outbox.relay),
         (CronTrigger(second=0), partial(_ask, "challenge.advance")),
+        (CronTrigger(hour=4, minute=0), partial(_ask, "user.forget_old_sessions")),
         (CronTrigger(hour=4, minute=30), partial(_ask, "admin.verify_ledger")),
     ]
 

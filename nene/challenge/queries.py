@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any, TypeAlias
 
-from sqlalchemy import ColumnElement, Row, and_, case, exists, func, or_, select, tuple_
+from sqlalchemy import ColumnElement, Row, Select, and_, case, exists, func, or_, select, tuple_
 from sqlalchemy.orm import Session
 
 from nene.challenge.models import Challenge, Participant, Settlement, Share, Verification
@@ -160,34 +160,43 @@ def place_of(challenge: Challenge, sort: Sort) -> Key:
     return (getattr(challenge, _SORTS[sort][0].key), challenge.id)
 
 
-def list_mine(
-    session: Session, user_id: int, *, today: date, status: Status | None, after: Key | None, limit: int = SIZE + 1
-) -> list[Mine]:
-    """My challenges: what I must verify today first, then the newest; with verified days, today's moment, and the rank."""
-    running = and_(
-        Challenge.status == Status.ONGOING, Challenge.start_date <= today, Challenge.due_date >= today,
-        Participant.quit_at.is_(None),
-    )  # fmt: skip
-    on_today = (
-        select(Verification.created_at)
-        .where(
-            Verification.challenge_id == Challenge.id,
-            Verification.user_id == Participant.user_id,
-            Verification.day == today,
-        )
-        .scalar_subquery()
-    )
-    rank = case((and_(running, on_today.is_(None)), 0), (running, 1), else_=2)
-    rows = (
-        select(Challenge, Participant, _verified_days(), on_today, rank)
-        .join(Participant, Participant.challenge_id == Challenge.id)
-        .where(Participant.user_id == user_id)
-    )
+def list_mine(session: Session, user_id: int, *, today: date, status: Status | None, after: Key | None) -> list[Mine]:
+    """One more than a page of my challenges: what I must verify today first, then the newest."""
+    rank = _rank(today)
+    rows = _mine(user_id, today)
     if status is not None:
         rows = rows.where(Challenge.status == status)
     if after is not None:
         rows = rows.where(or_(rank > after[0], and_(rank == after[0], Challenge.id < after[1])))
-    return list(session.execute(rows.order_by(rank, Challenge.id.desc()).limit(limit)))
+    return list(session.execute(rows.limit(SIZE + 1)))
+
+
+def list_running(session: Session, user_id: int, today: date) -> list[Mine]:
+    """All my challenges of which today is a day, what is still to do first; open stakes keep them few."""
+    return list(session.execute(_mine(user_id, today).where(_runs(today))))
+
+
+def _mine(user_id: int, today: date) -> Select[Challenge, Participant, int, datetime | None, int]:
+    """My challenges with verified days, the moment of today's verification, and the rank that sorts them."""
+    rank = _rank(today)
+    rows = select(Challenge, Participant, _verified_days(), _on_day(today), rank)
+    rows = rows.join(Participant, Participant.challenge_id == Challenge.id).where(Participant.user_id == user_id)
+    return rows.order_by(rank, Challenge.id.desc())
+
+
+def _rank(today: date) -> ColumnElement[int]:
+    return case((and_(_runs(today), _on_day(today).is_(None)), 0), (_runs(today), 1), else_=2)
+
+
+def _runs(today: date) -> ColumnElement[bool]:
+    days = and_(Challenge.start_date <= today, Challenge.due_date >= today)
+    return and_(Challenge.status == Status.ONGOING, days, Participant.quit_at.is_(None))
+
+
+def _on_day(day: date) -> ColumnElement[Any]:
+    own = and_(Verification.challenge_id == Participant.challenge_id, Verification.user_id == Participant.user_id)
+    stamp = select(Verification.created_at).where(own, Verification.day == day)
+    return stamp.correlate(Participant).scalar_subquery()
 
 
 def find_settlement(session: Session, challenge_id: int) -> Settlement | None:

@@ -6,15 +6,17 @@ from flask_login import current_user, login_required
 
 from nene.challenge import service as challenge
 from nene.home import service
+from nene.home.errors import CannotLeave, PointsLeft
 from nene.home.forms import ClockForm, WithdrawForm
 from nene.kernel import auth, demo_clock, settings
 from nene.kernel.db import in_transaction, reading
 from nene.kernel.errors import NotThere
-from nene.kernel.security import limit_money
+from nene.kernel.security import Attempt, limit_money
 from nene.kernel.web import Answer, arrived_on, back_or_home, go_to, show_form
 from nene.user import service as user
 
 blueprint = Blueprint("home", __name__)
+LEAVE = "home/withdraw.html"
 
 
 @blueprint.get("/")
@@ -51,7 +53,7 @@ def leave() -> str:
     """What leaving means, and what must be over first."""
     with reading() as session:
         reasons = service.reasons_to_stay(session, current_user.id)
-    return render_template("home/withdraw.html", form=WithdrawForm.blank(), reasons=reasons)
+    return render_template(LEAVE, form=WithdrawForm.blank(), reasons=reasons)
 
 
 @blueprint.post("/me/withdraw")
@@ -59,13 +61,21 @@ def leave() -> str:
 @limit_money
 def withdraw() -> Answer:
     """Leave for good."""
-    form = WithdrawForm.checked("home/withdraw.html", reasons=[])
+    form = WithdrawForm.checked(LEAVE, reasons=[])
+    attempt = Attempt({f"password:{current_user.id}": 10}, minutes=15)
     with reading() as session:
         member = user.find_user(session, current_user.id)
     if member is None or not user.check_password(member, form.password.data or ""):
         form.blame("password", _("비밀번호가 맞지 않아요."))
-        return show_form("home/withdraw.html", "home/withdraw.html", form, reasons=[])
-    in_transaction(service.withdraw, user_id=current_user.id, gives_up=form.confirm.data)
+        return show_form(LEAVE, LEAVE, form, reasons=[])
+    attempt.succeeded()
+    try:
+        in_transaction(service.withdraw, user_id=current_user.id, gives_up=form.confirm.data)
+    except PointsLeft as refusal:
+        form.blame("confirm", refusal.message)
+        return show_form(LEAVE, LEAVE, form, status=refusal.status, reasons=[])
+    except CannotLeave as refusal:
+        return show_form(LEAVE, LEAVE, form, status=refusal.status, reasons=refusal.reasons)
     auth.sign_out()
     return go_to(url_for(".index"), message=_("탈퇴했어요. 그동안 고마웠어요."))
 

@@ -1,6 +1,7 @@
 """Structured logs as JSON lines on stdout, and the one place that masks what is personal or secret (O4)."""
 
 import logging
+import os
 import re
 import sys
 from collections.abc import Mapping
@@ -43,14 +44,14 @@ LEVELS = {
 
 
 class _Stdout(logging.StreamHandler[TextIO]):
-    """Writes to what stdout is at the moment: a program may replace it."""
+    """Writes to what stdout is at the moment, or in a command, whose output is its answer, to stderr."""
 
     def __init__(self) -> None:
         logging.Handler.__init__(self)
 
     @property
     def stream(self) -> TextIO:  # type: ignore[override]
-        return sys.stdout
+        return sys.stderr if os.environ.get("FLASK_RUN_FROM_CLI") == "true" else sys.stdout
 
 
 def start() -> None:

@@ -8,7 +8,7 @@ WORDS = {
     Type.CHALLENGE_ENDED: ("챌린지가 끝났어요", "‘%(challenge)s’ 정산을 마쳤어요. 내 몫은 %(share)sP예요."),
     Type.CHALLENGE_CANCELED: ("챌린지가 취소됐어요", "‘%(challenge)s’ 참가비 %(fee)sP를 돌려드렸어요. %(why)s"),
     Type.CHALLENGE_REMINDER: ("오늘 도장이 남아 있어요", "‘%(challenge)s’ 인증은 오늘 밤 12시까지예요."),
-    Type.VERIFICATION_SUCCESS: ("오늘 인증했어요", "‘%(challenge)s’ 인증 성공률이 %(rate)s%%가 됐어요."),
+    Type.VERIFICATION_SUCCESS: ("오늘 인증했어요", "‘%(challenge)s’ 인증 성공률이 %(rate)s%%\u2060가 됐어요."),
     Type.VERIFICATION_MISSED: ("어제는 쉬었네요", "‘%(challenge)s’, 오늘 다시 찍으면 돼요."),
     Type.REWARD_GRANTED: ("보상을 받았어요", "‘%(challenge)s’ 보상 %(share)sP가 들어왔어요."),
     Type.PAYMENT_SUCCESS: ("충전이 끝났어요", "%(amount)sP가 들어왔어요."),

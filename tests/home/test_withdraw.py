@@ -103,7 +103,7 @@ def test_without_points_nothing_is_to_be_given_up(app: Flask, committed: None) -
 
 @pytest.mark.parametrize(
     ("concerned", "reason"),
-    [(hosts, "방장인 챌린지 1개가 끝나지 않았어요."), (takes_part, "참가했던 챌린지 1개가 끝나지 않았어요.")],
+    [(hosts, "방장인 챌린지 1개가 끝나지 않았어요."), (takes_part, "참가한 챌린지 1개가 끝나지 않았어요.")],
 )
 def test_whoever_is_in_a_challenge_stays(
     client: FlaskClient, kim: int, concerned: Callable[[Session, int], int], reason: str
@@ -127,7 +127,7 @@ def test_whoever_has_quit_stays_until_it_is_over(kim: int, clock: Clocks) -> Non
     in_transaction(challenge.quit_challenge, challenge_id=opened, user_id=kim, now=noon(START))
     with pytest.raises(CannotLeave) as refused:
         leave(kim)
-    assert refused.value.reasons == ["참가했던 챌린지 1개가 끝나지 않았어요."]
+    assert refused.value.reasons == ["참가한 챌린지 1개가 끝나지 않았어요."]
     challenge.advance(night_after(world.terms().due_date))
     leave(kim)
     assert not is_alive(kim)

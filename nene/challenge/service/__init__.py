@@ -3,7 +3,15 @@
 from nene.challenge.service.advance import Done, advance, catch_up, preview
 from nene.challenge.service.check import check
 from nene.challenge.service.host import cancel_challenge, close_recruiting, edit_challenge, open_challenge
-from nene.challenge.service.list import list_challenges, list_mine, open_stakes, record_of, starting_soon, unfinished
+from nene.challenge.service.list import (
+    list_challenges,
+    list_mine,
+    list_running,
+    open_stakes,
+    record_of,
+    starting_soon,
+    unfinished,
+)
 from nene.challenge.service.participate import join_challenge, look_before, quit_challenge
 from nene.challenge.service.show import Detail, feed, members, settlement_of, show_challenge, terms_to_edit
 from nene.challenge.service.verify import Verified, verify
@@ -22,6 +30,7 @@ __all__ = [
     "join_challenge",
     "list_challenges",
     "list_mine",
+    "list_running",
     "look_before",
     "members",
     "open_challenge",

@@ -32,6 +32,11 @@ def list_mine(
     return Page([_mine(row, user_id, today) for row in page], page.next)
 
 
+def list_running(session: Session, *, user_id: int, today: date) -> Sequence[MyChallenge]:
+    """All challenges that the user can verify today or has verified today, what is still to do first."""
+    return [_mine(row, user_id, today) for row in queries.list_running(session, user_id, today)]
+
+
 def open_stakes(session: Session, user_id: int) -> int:
     """Points that the user has staked in challenges that are not over."""
     return queries.sum_open_stakes(session, user_id)

@@ -9,6 +9,7 @@ from sqlalchemy.orm import Session
 
 from nene.challenge import service as challenge
 from nene.challenge.terms import Category, Terms
+from nene.kernel import demo_clock
 from nene.kernel.clock import business
 from nene.kernel.db import in_transaction, reading
 from nene.point import service as point
@@ -85,12 +86,15 @@ class _Stage:
         self.today = business.today()
 
     def build(self) -> None:
-        """One challenge for each state, and a second one that recruits."""
-        self._waiting()
-        self._ready()
-        self._ongoing()
-        self._finished()
-        self._canceled()
+        """One challenge for each state, and a second one that recruits; the oldest is lived through first."""
+        try:
+            self._ongoing()
+            self._finished()
+            self._ready()
+            self._canceled()
+            self._waiting()
+        finally:
+            demo_clock.start()
 
     def _waiting(self) -> None:
         walk = self._open(0, "퇴근 후 30분 걷기", Category.HEALTH, starts=7, length=21, fee=3_000, least=4)
@@ -166,7 +170,7 @@ class _Stage:
                 in_transaction(
                     challenge.quit_challenge, challenge_id=challenge_id, user_id=self.people[leaves], now=moment
                 )
-        challenge.catch_up(challenge_id, self.now)
+        challenge.catch_up(challenge_id, self._at(0))
 
     def _verify(self, challenge_id: int, person: int, number: int, moment: datetime) -> None:
         in_transaction(
@@ -178,7 +182,10 @@ class _Stage:
         )
 
     def _at(self, days: int) -> datetime:
-        return self.now + timedelta(days=days)
+        """The moment so many days from now; the ledger and the inbox are told that it is then."""
+        moment = self.now + timedelta(days=days)
+        business.stop_at(moment)
+        return moment
 
 
 WORDS = (

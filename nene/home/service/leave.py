@@ -18,7 +18,7 @@ def reasons_to_stay(session: Session, user_id: int) -> list[str]:
     if hosted:
         reasons.append(_("방장인 챌린지 %(count)s개가 끝나지 않았어요.", count=hosted))
     if joined:
-        reasons.append(_("참가했던 챌린지 %(count)s개가 끝나지 않았어요.", count=joined))
+        reasons.append(_("참가한 챌린지 %(count)s개가 끝나지 않았어요.", count=joined))
     return reasons
 
 

@@ -7,9 +7,8 @@ from datetime import date, datetime
 from sqlalchemy.orm import Session
 
 from nene.challenge import service as challenge
-from nene.challenge.terms import Card, MyChallenge, Record, Status
+from nene.challenge.terms import Card, MyChallenge, Record
 from nene.kernel.errors import NotThere
-from nene.kernel.paging import Cursor
 from nene.user import service as user
 from nene.user.terms import PublicUser
 
@@ -58,9 +57,7 @@ def home_of(session: Session, *, user_id: int | None, today: date) -> Home:
     starting = challenge.starting_soon(session, today=today, limit=STARTING_SHOWN)
     if user_id is None:
         return Home([], starting)
-    cursor = Cursor("home", user_id, None)
-    running = challenge.list_mine(session, user_id=user_id, today=today, cursor=cursor, status=Status.ONGOING)
-    return Home([one for one in running if not one.has_quit], starting)
+    return Home(challenge.list_running(session, user_id=user_id, today=today), starting)
 
 
 def my_page(session: Session, *, user_id: int, today: date) -> MyPage:

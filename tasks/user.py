@@ -1,0 +1,6 @@
+"""Jobs of accounts."""
+
+from nene.kernel import outbox
+from nene.user import service
+
+outbox.step_actor("user.forget_old_sessions")(service.forget_old_sessions)
