@@ -25,7 +25,7 @@ test: $(STAMPS)/dev ## run every test, the browser's too, with servers of their 
 
 .PHONY: coverage
 coverage: $(STAMPS)/dev ## run every test and say which lines and branches were not run
-	@$(BIN)/python -m pytest --numprocesses $(WORKERS) --dist loadgroup --cov --cov-report=
+	@$(BIN)/python -m pytest --numprocesses $(WORKERS) --dist loadgroup --cov --cov-report= --cov-fail-under=0
 	@$(BIN)/coverage report
 	@$(BIN)/coverage report --include='nene/*/rules.py,nene/*/models.py,nene/*/service.py,nene/*/service/*.py,nene/point/*' --fail-under=100
 
