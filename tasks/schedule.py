@@ -45,8 +45,8 @@ def lead(app: Flask, connection: Connection, stopped: threading.Event) -> None:
         return
     log.info("scheduler.leads")
     scheduler = BackgroundScheduler(timezone=SEOUL)
-    for trigger, job in _schedule():
-        scheduler.add_job(partial(_run, app, job), trigger, coalesce=True, max_instances=1)
+    for trigger, job in jobs():
+        scheduler.add_job(partial(_run, app, job), trigger, coalesce=True, max_instances=1, misfire_grace_time=None)
     scheduler.start()
     try:
         while not stopped.wait(1):
@@ -55,16 +55,18 @@ def lead(app: Flask, connection: Connection, stopped: threading.Event) -> None:
         scheduler.shutdown()
 
 
-def _schedule() -> list[tuple[IntervalTrigger | CronTrigger, Callable[[], object]]]:
+def jobs() -> list[tuple[IntervalTrigger | CronTrigger, Callable[[], object]]]:
+    """What runs when, in Seoul time."""
     return [
         (IntervalTrigger(seconds=5), outbox.relay),
-        (CronTrigger(second=0), partial(_ask, "challenge.advance")),
-        (CronTrigger(hour=4, minute=0), partial(_ask, "user.forget_old_sessions")),
-        (CronTrigger(hour=4, minute=30), partial(_ask, "admin.verify_ledger")),
+        (CronTrigger(second=0, timezone=SEOUL), partial(ask, "challenge.advance")),
+        (CronTrigger(hour=4, minute=0, timezone=SEOUL), partial(ask, "user.forget_old_sessions")),
+        (CronTrigger(hour=4, minute=30, timezone=SEOUL), partial(ask, "admin.verify_ledger")),
     ]
 
 
-def _ask(name: str) -> None:
+def ask(name: str) -> None:
+    """Ask for a job of the worker, unless one waits already."""
     in_transaction(outbox.enqueue, name, key=name)
 
 

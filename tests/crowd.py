@@ -52,8 +52,8 @@ def people(app: Flask, live: Live, count: int) -> list[Person]:
     now = datetime.now(UTC)
     with psycopg.connect(live.environment["NENE_DATABASE_URL"].replace("+psycopg", ""), autocommit=True) as database:
         rows = database.execute(
-            "INSERT INTO user_session (user_id, generation, rotated_at, created_at, last_seen_at, user_agent)"
-            " SELECT id, 1, %(now)s, %(now)s, %(now)s, 'test' FROM user_account ORDER BY id DESC LIMIT %(count)s"
+            "INSERT INTO user_session (id, user_id, generation, rotated_at, created_at, last_seen_at, user_agent)"
+            " SELECT id, id, 1, %(now)s, %(now)s, %(now)s, 'test' FROM user_account ORDER BY id DESC LIMIT %(count)s"
             " RETURNING user_id, id",
             {"now": now, "count": count},
         ).fetchall()

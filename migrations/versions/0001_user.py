@@ -41,7 +41,7 @@ def upgrade() -> None:
     sa.PrimaryKeyConstraint('user_id', 'what', 'version', name=op.f('pk_user_consent'))
     )
     op.create_table('user_session',
-    sa.Column('id', sa.BigInteger(), sa.Identity(always=False), nullable=False),
+    sa.Column('id', sa.BigInteger(), autoincrement=False, nullable=False, comment='random: a restored database never gives an id, and with it the tokens of one, a second time'),
     sa.Column('user_id', sa.BigInteger(), nullable=False),
     sa.Column('generation', sa.Integer(), nullable=False, comment='of the present refresh token'),
     sa.Column('rotated_at', sa.DateTime(timezone=True), nullable=False, comment='when that one was first given'),

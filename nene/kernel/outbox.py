@@ -100,10 +100,10 @@ def actor(name: str) -> Callable[[F], F]:
 
     def declare(run: F) -> F:
         def perform(job_id: int) -> None:
-            job = in_transaction(_find, job_id)
+            job = in_transaction(_find, job_id, name)
             if job is not None:
                 run(*job)
-                in_transaction(_done, job_id)
+                in_transaction(_done, job_id, name)
 
         _declare(name, perform)
         return run
@@ -116,7 +116,7 @@ def step_actor(name: str) -> Callable[[F], F]:
 
     def declare(step: F) -> F:
         def once(session: Session, job_id: int) -> None:
-            job = _done(session, job_id)
+            job = _done(session, job_id, name)
             if job is not None:
                 step(session, *job)
 
@@ -171,12 +171,13 @@ def _send(job_id: int, name: str) -> None:
         log.info("outbox.not_sent", job=name, job_id=job_id)  # the row stays, and the relay sends it
 
 
-def _find(session: Session, job_id: int) -> list[Any] | None:
-    return session.scalar(select(Outbox.args).where(Outbox.id == job_id))
+def _find(session: Session, job_id: int, name: str) -> list[Any] | None:
+    return session.scalar(select(Outbox.args).where(Outbox.id == job_id, Outbox.name == name))
 
 
-def _done(session: Session, job_id: int) -> list[Any] | None:
-    return session.scalar(delete(Outbox).where(Outbox.id == job_id).returning(Outbox.args))
+def _done(session: Session, job_id: int, name: str) -> list[Any] | None:
+    # The name too: a message that is older than a restored database may carry the id of another job.
+    return session.scalar(delete(Outbox).where(Outbox.id == job_id, Outbox.name == name).returning(Outbox.args))
 
 
 def _failed(session: Session, job_id: int, error: str) -> None:

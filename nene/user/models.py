@@ -1,6 +1,7 @@
 """Accounts, their consents and sessions, with the verbs that change them."""
 
 from datetime import date, datetime
+from secrets import randbits
 
 from sqlalchemy import BigInteger, CheckConstraint, Enum, ForeignKey, Identity, Index, String, Text
 from sqlalchemy.orm import Mapped, mapped_column
@@ -89,7 +90,13 @@ class UserSession(Base):
         Index(None, "rotated_at"),
     )
 
-    id: Mapped[int] = mapped_column(BigInteger, Identity(), primary_key=True)
+    id: Mapped[int] = mapped_column(
+        BigInteger,
+        primary_key=True,
+        autoincrement=False,
+        default=lambda: randbits(59),
+        comment="random: a restored database never gives an id, and with it the tokens of one, a second time",
+    )
     user_id: Mapped[int] = mapped_column(ForeignKey("user_account.id"))
     generation: Mapped[int] = mapped_column(comment="of the present refresh token")
     rotated_at: Mapped[datetime] = mapped_column(DateTime(timezone=True), comment="when that one was first given")

@@ -106,6 +106,14 @@ def test_two_workers_with_the_same_job_do_it_once(worker: Worker, race: Race) ->
     assert worker.done == [7]
 
 
+def test_a_message_that_names_another_job_does_nothing(worker: Worker) -> None:
+    ask("test.long")
+    with reading() as session:
+        job_id = session.scalar(select(Outbox.id))
+    outbox.perform("test.open_wallet", job_id or 0)
+    assert (worker.done, count(Outbox)) == ([], 1)
+
+
 def test_what_the_broker_lost_is_sent_again_with_growing_pauses(worker: Worker, clock: Clocks) -> None:
     ask()
     redis.client().flushdb()

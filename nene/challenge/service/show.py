@@ -131,7 +131,8 @@ def show_challenge(session: Session, *, challenge_id: int, viewer_id: int | None
     names = _names(session, challenge, [*(row.user_id for row in members), *(row.user_id for row in verifications)])
     running = challenge.status is Status.ONGOING
     likely = queries.count_likely_achievers(session, challenge, today) if running else None
-    coming = 0 if joined or challenge.status is not Status.WAITING else 1
+    free = challenge.status is Status.WAITING and challenge.participant_count < challenge.max_participants
+    coming = 1 if free and not joined else 0
     people_then, pot_then = challenge.participant_count + coming, challenge.pot + coming * challenge.fee
     is_host = viewer_id == challenge.host_id
     return Detail(
@@ -183,7 +184,7 @@ def feed(
 
 @dataclass(frozen=True)
 class ShareRow:
-    """What one person who staked had done and got; `place` counts from 1 in the order of joining."""
+    """What one person who staked had done and got."""
 
     id: int
     user: PublicUser

@@ -1,0 +1,81 @@
+"""What runs when, and that of two schedulers one leads (O1, O3, P10)."""
+
+import threading
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+
+import pytest
+from apscheduler.triggers.cron import CronTrigger
+from flask import Flask
+from sqlalchemy import select, text
+
+from nene.kernel.clock import SEOUL
+from nene.kernel.db import db, reading
+from nene.kernel.outbox import Outbox
+from tasks import schedule
+from tests.crowd import wait_until
+
+pytestmark = pytest.mark.usefixtures("committed")
+
+
+class Scheduler(threading.Thread):
+    """A scheduler of the same database, in a thread."""
+
+    def __init__(self, app: Flask) -> None:
+        super().__init__()
+        self.app = app
+        self.stopped = threading.Event()
+
+    def run(self) -> None:
+        with self.app.app_context(), db.engine.connect() as connection:
+            schedule.lead(self.app, connection, self.stopped)
+
+
+@pytest.fixture
+def leader(app: Flask) -> Iterator[Scheduler]:
+    made = Scheduler(app)
+    made.start()
+    wait_until(is_led)
+    yield made
+    made.stopped.set()
+    made.join()
+
+
+def is_led() -> bool:
+    with reading() as session:
+        held = text("SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND objid = :key AND granted")
+        return bool(session.scalar(held, {"key": schedule.LEADER}))
+
+
+def test_of_two_schedulers_one_leads_and_the_other_takes_over(app: Flask, leader: Scheduler) -> None:
+    second = Scheduler(app)
+    second.run()  # gives up at once, instead of leading until it is stopped
+    leader.stopped.set()
+    leader.join()
+    wait_until(lambda: not is_led())
+    third = Scheduler(app)
+    third.start()
+    wait_until(is_led)
+    third.stopped.set()
+    third.join()
+
+
+def test_challenges_are_advanced_each_minute_and_the_ledger_is_proven_each_night() -> None:
+    midnight = datetime(2026, 11, 9, tzinfo=SEOUL)
+    times: dict[str, list[datetime]] = {}
+    for trigger, job in schedule.jobs():
+        if isinstance(trigger, CronTrigger):
+            first = trigger.get_next_fire_time(None, midnight)
+            times[job.args[0]] = [first, trigger.get_next_fire_time(first, first + timedelta(seconds=1))]
+    assert times == {
+        "challenge.advance": [midnight, midnight + timedelta(minutes=1)],
+        "user.forget_old_sessions": [midnight.replace(hour=4), midnight.replace(day=10, hour=4)],
+        "admin.verify_ledger": [midnight.replace(hour=4, minute=30), midnight.replace(day=10, hour=4, minute=30)],
+    }
+
+
+def test_a_tick_asks_for_its_job_once_however_long_the_worker_is_away(app: Flask) -> None:
+    for _ in range(3):
+        schedule.ask("challenge.advance")
+    with reading() as session:
+        assert session.scalars(select(Outbox.name)).all() == ["challenge.advance"]
