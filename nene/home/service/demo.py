@@ -1,8 +1,8 @@
 """The demo: members with points, and challenges in every state, made by the same services that people use."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import date, datetime, timedelta
-from functools import partial
 from uuid import uuid4
 
 from sqlalchemy.orm import Session
@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 from nene.challenge import service as challenge
 from nene.challenge.terms import Category, Terms
 from nene.kernel import demo_clock
-from nene.kernel.clock import business
+from nene.kernel.clock import business, seoul_date
 from nene.kernel.db import in_transaction, reading
 from nene.point import service as point
 from nene.point.terms import GRANTS, Move, Reason, Reference, wallet_of
@@ -33,8 +33,13 @@ def seed() -> list[str]:
     if not known:
         cast = [f"cast{number}@nene.test" for number in range(1, len(CAST) + 1)]
         people = list(zip([*cast, *members, ADMIN], [*CAST, *MEMBERS, "운영자"], strict=True))
-        ids = in_transaction(_add, people, user.hash_password(PASSWORD), ADMIN)
-        _Stage(ids).build()
+        now = business.now()
+        try:
+            business.stop_at(now + timedelta(days=FIRST_DAY))
+            ids = in_transaction(_add, people, user.hash_password(PASSWORD), ADMIN)
+            _Stage(ids, now).play()
+        finally:
+            demo_clock.start()
     return [*members, ADMIN]
 
 
@@ -77,115 +82,151 @@ def _add(session: Session, people: Sequence[tuple[str, str]], hashed: str, admin
     return ids
 
 
+@dataclass(frozen=True, kw_only=True)
+class Plan:
+    """A challenge of the demo. Days count from today; people by their place in CAST, the host first.
+
+    `days` has for each of them a dot for a day verified and an x for a day missed, up to today.
+    """
+
+    name: str
+    category: Category
+    fee: int
+    starts: int
+    length: int
+    days: dict[int, str]
+    opens: int = -1
+    least: int = 2
+    most: int = 10
+    leaves: tuple[int, int] | None = None  # who, and on which day
+    closes: bool = False
+    cancels: bool = False
+
+
+PLANS = (
+    Plan(
+        name="아침 6시 30분 기상",
+        category=Category.HABIT,
+        fee=5_000,
+        opens=-16,
+        starts=-14,
+        length=21,
+        days={
+            3: "..............",
+            0: "..x....x......",
+            1: ".x............",
+            2: "xxx...........",
+            4: "x.x.x.x.x.....",
+        },
+    ),
+    Plan(
+        name="5일 아침 글쓰기",
+        category=Category.STUDY,
+        fee=10_001,
+        opens=-8,
+        starts=-6,
+        length=5,
+        least=3,
+        days={4: "xxx..", 0: ".....", 1: "....x", 2: ".xx", 3: "x...."},
+        leaves=(2, -3),
+    ),
+    Plan(
+        name="자기 전 휴대폰 내려놓기",
+        category=Category.HABIT,
+        fee=5_000,
+        starts=4,
+        length=21,
+        days={2: "", 3: "", 4: ""},
+        closes=True,
+    ),
+    Plan(
+        name="점심 먹고 15분 산책",
+        category=Category.HEALTH,
+        fee=2_000,
+        starts=3,
+        length=7,
+        days={0: "", 2: ""},
+        cancels=True,
+    ),
+    Plan(
+        name="퇴근 후 30분 걷기",
+        category=Category.HEALTH,
+        fee=3_000,
+        starts=7,
+        length=21,
+        least=4,
+        days={0: "", 1: "", 2: "", 3: ""},
+    ),
+    Plan(
+        name="하루 한 번 부모님께 안부 전화",
+        category=Category.RELATIONSHIP,
+        fee=2_000,
+        starts=2,
+        length=14,
+        most=6,
+        days={1: "", 4: ""},
+    ),
+)
+FIRST_DAY = min(plan.opens for plan in PLANS)
+
+
 class _Stage:
-    """Builds the demo's challenges by living through them: each step is given the moment at which it happens."""
+    """Lives through the demo's challenges day by day; the ledger and the inbox are told that it is then."""
 
-    def __init__(self, ids: Sequence[int]) -> None:
-        self.people = ids
-        self.now = business.now()
-        self.today = business.today()
+    def __init__(self, people: Sequence[int], now: datetime) -> None:
+        self.people = people
+        self.now = now
+        self.opened: dict[str, int] = {}
 
-    def build(self) -> None:
-        """One challenge for each state, and a second one that recruits; the oldest is lived through first."""
-        try:
-            self._ongoing()
-            self._finished()
-            self._ready()
-            self._canceled()
-            self._waiting()
-        finally:
-            demo_clock.start()
+    def play(self) -> None:
+        """From the first day until now."""
+        for day in range(FIRST_DAY, 1):
+            moment = self.now + timedelta(days=day)
+            business.stop_at(moment)
+            for plan in PLANS:
+                if day == plan.opens:
+                    self._open(plan, moment)
+                if plan.name in self.opened:
+                    self._spend_day(plan, day, moment)
 
-    def _waiting(self) -> None:
-        walk = self._open(0, "퇴근 후 30분 걷기", Category.HEALTH, starts=7, length=21, fee=3_000, least=4)
-        self._join(walk, 1, 2, 3)
-        call = self._open(
-            1, "하루 한 번 부모님께 안부 전화", Category.RELATIONSHIP, starts=2, length=14, fee=2_000, most=6
-        )
-        self._join(call, 4)
-
-    def _ready(self) -> None:
-        read = self._open(2, "자기 전 휴대폰 내려놓기", Category.HABIT, starts=4, length=21, fee=5_000)
-        self._join(read, 3, 4)
-        in_transaction(challenge.close_recruiting, challenge_id=read, user_id=self.people[2])
-
-    def _ongoing(self) -> None:
-        wake = self._open(3, "아침 6시 30분 기상", Category.HABIT, starts=-14, length=21, fee=5_000)
-        self._join(wake, 0, 1, 2, 4, days=-15)
-        self._live(wake, {3: "", 0: "..x....x......", 1: ".x............", 2: "xxx...........", 4: "x.x.x.x.x....."})
-
-    def _finished(self) -> None:
-        write = self._open(4, "5일 아침 글쓰기", Category.STUDY, starts=-6, length=5, fee=10_001, least=3)
-        self._join(write, 0, 1, 2, 3, days=-7)
-        self._live(write, {4: "xxx..", 0: ".....", 1: "....x", 2: ".x..x", 3: "x...."}, leaves=2)
-
-    def _canceled(self) -> None:
-        lunch = self._open(0, "점심 먹고 15분 산책", Category.HEALTH, starts=3, length=7, fee=2_000)
-        self._join(lunch, 2)
-        in_transaction(challenge.cancel_challenge, challenge_id=lunch, user_id=self.people[0], today=self.today)
-
-    def _open(
-        self,
-        host: int,
-        name: str,
-        category: Category,
-        *,
-        starts: int,
-        length: int,
-        fee: int,
-        least: int = 2,
-        most: int = 10,
-    ) -> int:
-        start = self.today + timedelta(days=starts)
+    def _open(self, plan: Plan, moment: datetime) -> None:
+        start = seoul_date(self.now) + timedelta(days=plan.starts)
         terms = Terms(
-            name=name,
-            description=f"{name}, 함께 해요. 오늘 한 일을 한 줄로 남겨 주세요.",
-            category=category,
-            min_participants=least,
-            max_participants=most,
+            name=plan.name,
+            description=f"{plan.name}, 함께 해요. 오늘 한 일을 한 줄로 남겨 주세요.",
+            category=plan.category,
+            min_participants=plan.least,
+            max_participants=plan.most,
             start_date=start,
-            due_date=start + timedelta(days=length - 1),
+            due_date=start + timedelta(days=plan.length - 1),
         )
-        moment = self._at(min(starts - 1, 0))
-        return in_transaction(challenge.open_challenge, host_id=self.people[host], terms=terms, fee=fee, now=moment)
+        host, *guests = (self.people[place] for place in plan.days)
+        opened = in_transaction(challenge.open_challenge, host_id=host, terms=terms, fee=plan.fee, now=moment)
+        for user_id in guests:
+            in_transaction(challenge.join_challenge, challenge_id=opened, user_id=user_id, version=1, now=moment)
+        if plan.closes:
+            in_transaction(challenge.close_recruiting, challenge_id=opened, user_id=host)
+        if plan.cancels:
+            in_transaction(challenge.cancel_challenge, challenge_id=opened, user_id=host, today=seoul_date(moment))
+        self.opened[plan.name] = opened
 
-    def _join(self, challenge_id: int, *people: int, days: int = 0) -> None:
-        for person in people:
-            join = partial(challenge.join_challenge, challenge_id=challenge_id, user_id=self.people[person])
-            in_transaction(join, version=1, now=self._at(days))
-
-    def _live(self, challenge_id: int, missed: dict[int, str], leaves: int | None = None) -> None:
-        """Go through the days so far: a dot is a verified day, an x a missed one; `leaves` quits on the third."""
-        length = max(len(days) for days in missed.values())
-        starts = -6 if leaves is not None else -14
-        for number in range(length):
-            moment = self._at(starts + number)
-            challenge.catch_up(challenge_id, moment)
-            for person, days in missed.items():
-                if leaves == person and number > 1:
-                    continue
-                if days[number : number + 1] != "x":
-                    self._verify(challenge_id, person, number, moment)
-            if leaves is not None and number == 2:  # noqa: PLR2004 - the third day
+    def _spend_day(self, plan: Plan, day: int, moment: datetime) -> None:
+        opened = self.opened[plan.name]
+        challenge.catch_up(opened, moment)
+        number = day - plan.starts
+        for place, days in plan.days.items():
+            if 0 <= number < len(days) and days[number] == ".":
+                words = WORDS[(number + place) % len(WORDS)]
                 in_transaction(
-                    challenge.quit_challenge, challenge_id=challenge_id, user_id=self.people[leaves], now=moment
+                    challenge.verify,
+                    challenge_id=opened,
+                    user_id=self.people[place],
+                    content=words,
+                    now=moment,
                 )
-        challenge.catch_up(challenge_id, self._at(0))
-
-    def _verify(self, challenge_id: int, person: int, number: int, moment: datetime) -> None:
-        in_transaction(
-            challenge.verify,
-            challenge_id=challenge_id,
-            user_id=self.people[person],
-            content=WORDS[(number + person) % len(WORDS)],
-            now=moment,
-        )
-
-    def _at(self, days: int) -> datetime:
-        """The moment so many days from now; the ledger and the inbox are told that it is then."""
-        moment = self.now + timedelta(days=days)
-        business.stop_at(moment)
-        return moment
+        if plan.leaves and day == plan.leaves[1]:
+            leaver = self.people[plan.leaves[0]]
+            in_transaction(challenge.quit_challenge, challenge_id=opened, user_id=leaver, now=moment)
 
 
 WORDS = (
