@@ -20,6 +20,7 @@ from sqlalchemy.orm import Session
 from werkzeug.test import TestResponse
 
 from nene.kernel import clock as clocks
+from nene.kernel import demo_clock
 from nene.kernel.db import db
 from nene.kernel.embedded import NotStarted
 from nene.kernel.settings import Settings
@@ -27,6 +28,7 @@ from tests import browser as browsers
 from tests import servers
 
 FAILURES = servers.ROOT / ".cache/failures"
+as_started = {each: each._read for each in (clocks.wall, clocks.business)}  # how the clocks run
 shared = pytest.StashKey[servers.SharedServers]()
 failed = pytest.StashKey[bool]()
 
@@ -113,6 +115,7 @@ def app(settings: Settings) -> Iterator[Flask]:
     application = create_app(settings)
     application.testing = True
     application.test_client_class = Client
+    as_started.update({each: each._read for each in as_started})
     with application.app_context():
         yield application
         db.engine.dispose()
@@ -189,11 +192,18 @@ class Clocks:
 
 
 @pytest.fixture
-def clock(monkeypatch: pytest.MonkeyPatch) -> Clocks:
+def clock() -> Clocks:
     """Both clocks, to be set; afterwards they run as before."""
-    for each in (Clocks.wall, Clocks.business):
-        monkeypatch.setattr(each, "_read", each._read)
     return Clocks()
+
+
+@pytest.fixture(autouse=True)
+def _clocks_run_as_before() -> Iterator[None]:
+    """Whatever a test does to the clocks of this process ends with it."""
+    yield
+    for each, read in as_started.items():
+        each._read = read
+    demo_clock._keep(None)
 
 
 # The real thing
