@@ -164,12 +164,14 @@ def verifications(challenge_id: int) -> Answer:
             q=form.q.data or "",
             cursor=_cursor("verifications", form, challenge_id),
         )
+        card = service.my_card(session, challenge_id=challenge_id, user_id=current_user.id, today=arrived_on())
     return show_page(
         "challenge/verifications.html",
         "challenge/_feed_rows.html",
         form=form,
         challenge=challenge,
         verifications=page,
+        card=card,
         today=arrived_on(),
     )
 

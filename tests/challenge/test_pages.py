@@ -158,6 +158,16 @@ def test_the_verifications_are_found_by_person_and_text(app: Flask, stage: Stage
     assert world.signed_in(app, cast.stranger).get(path).status_code == 403
 
 
+def test_my_verifications_come_with_a_calendar_of_my_days(app: Flask, stage: Stage) -> None:
+    cast = stage(Status.ONGOING)
+    in_transaction(world.verified, cast.id, cast.host, START)
+    path = f"/challenges/{cast.id}/verifications"
+    html = world.signed_in(app, cast.host).get(f"{path}?user_id={cast.host}").text
+    days = [START + timedelta(days=number) for number in range(5)]
+    assert all(f'<time datetime="{day.isoformat()}"' in html for day in days)
+    assert "내 도장판" not in world.signed_in(app, cast.host).get(path).text
+
+
 def test_the_settlement_adds_up_on_the_page(app: Flask, stage: Stage) -> None:
     cast = stage(Status.FINISHED)
     html = world.signed_in(app, cast.guest).get(f"/challenges/{cast.id}/settlement").text

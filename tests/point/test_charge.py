@@ -26,9 +26,7 @@ def cancel(session: Session, user_id: int, refund: int = 1, order: str = ORDER) 
 
 
 def restore(session: Session, user_id: int, refund: int = 1) -> bool:
-    return point.restore_charge(
-        session, user_id=user_id, order_id=ORDER, refund_id=refund, amount=10_000
-    ).created
+    return point.restore_charge(session, user_id=user_id, order_id=ORDER, refund_id=refund, amount=10_000).created
 
 
 def spend(session: Session, user_id: int, amount: int) -> None:
@@ -108,9 +106,7 @@ def test_a_spend_and_a_cancellation_at_once(race: Race) -> None:
     """One of them wins."""
     user_id = in_transaction(world.member)
     in_transaction(charge, user_id)
-    spent, cancelled = race(
-        partial(in_transaction, spend, user_id, 1), partial(in_transaction, cancel, user_id)
-    )
+    spent, cancelled = race(partial(in_transaction, spend, user_id, 1), partial(in_transaction, cancel, user_id))
     assert (spent is None) != (cancelled is True)
     with reading() as session:
         assert point.balance_of(session, user_id) == (9_999 if spent is None else 0)

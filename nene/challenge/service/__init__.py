@@ -13,7 +13,7 @@ from nene.challenge.service.list import (
     unfinished,
 )
 from nene.challenge.service.participate import join_challenge, look_before, quit_challenge
-from nene.challenge.service.show import Detail, feed, members, settlement_of, show_challenge, terms_to_edit
+from nene.challenge.service.show import Detail, feed, members, my_card, settlement_of, show_challenge, terms_to_edit
 from nene.challenge.service.verify import Verified, verify
 
 __all__ = [
@@ -33,6 +33,7 @@ __all__ = [
     "list_running",
     "look_before",
     "members",
+    "my_card",
     "open_challenge",
     "open_stakes",
     "preview",

@@ -182,6 +182,13 @@ def feed(
     return challenge, cursor.page([_feed_row(row, names) for row in rows], lambda row: (row.id,))
 
 
+def my_card(session: Session, *, challenge_id: int, user_id: int, today: date) -> StampCard | None:
+    """The calendar of somebody's days (C19), none for who does not take part. Raises NotThere."""
+    challenge = _find(session, challenge_id)
+    mine = queries.find_participant(session, challenge_id, user_id)
+    return _card(session, challenge, mine, today) if mine and mine.quit_at is None else None
+
+
 @dataclass(frozen=True)
 class ShareRow:
     """What one person who staked had done and got."""
