@@ -20,7 +20,7 @@ from nene.challenge.terms import (
     Status,
     Terms,
 )
-from nene.kernel.web import Form, QueryForm, arrived_on, choices, tidy
+from nene.kernel.web import Form, QueryForm, arrived_on, choices, date_field, number_field, tidy
 
 CATEGORIES = {
     Category.HEALTH: _("건강"),
@@ -63,10 +63,10 @@ class TermsForm(Form):
         filters=[tidy],
         description=_("무엇을 남기면 인증인지 알려 주세요."),
     )
-    start_date = DateField(_("시작일"), [InputRequired(_("시작일을 골라 주세요."))])
-    due_date = DateField(_("종료일"), [InputRequired(_("종료일을 골라 주세요."))])
-    min_participants = IntegerField(_("최소 인원"), [InputRequired(WHOLE_NUMBER), PEOPLE_RANGE], default=2)
-    max_participants = IntegerField(_("최대 인원"), [InputRequired(WHOLE_NUMBER), PEOPLE_RANGE], default=10)
+    start_date = date_field(_("시작일"), InputRequired(_("시작일을 골라 주세요.")))
+    due_date = date_field(_("종료일"), InputRequired(_("종료일을 골라 주세요.")))
+    min_participants = number_field(_("최소 인원"), InputRequired(WHOLE_NUMBER), PEOPLE_RANGE, default=2)
+    max_participants = number_field(_("최대 인원"), InputRequired(WHOLE_NUMBER), PEOPLE_RANGE, default=10)
 
     def validate_start_date(self, field: DateField) -> None:
         """Tomorrow at the earliest (C2)."""
@@ -102,12 +102,10 @@ class TermsForm(Form):
 class OpenForm(TermsForm):
     """A new challenge: the terms, and the fee, which never changes."""
 
-    fee = IntegerField(
+    fee = number_field(
         _("참가비"),
-        [
-            InputRequired(WHOLE_NUMBER),
-            NumberRange(MIN_FEE, MAX_FEE, message=_("참가비는 100P부터 200,000P까지 정할 수 있어요.")),
-        ],
+        InputRequired(WHOLE_NUMBER),
+        NumberRange(MIN_FEE, MAX_FEE, message=_("참가비는 100P부터 200,000P까지 정할 수 있어요.")),
     )
 
     @property
@@ -119,7 +117,7 @@ class OpenForm(TermsForm):
 class JoinForm(Form):
     """The version of the terms that the person has read."""
 
-    version = IntegerField(_("약속"), [InputRequired(_("약속을 다시 읽고 눌러 주세요."))], widget=HiddenInput())
+    version = number_field(_("약속"), InputRequired(_("약속을 다시 읽고 눌러 주세요.")), widget=HiddenInput())
 
     @property
     def read_version(self) -> int:
@@ -147,10 +145,10 @@ class FilterForm(QueryForm):
     q = SearchField(_("찾기"), [Optional(), Length(max=50)], filters=[tidy])
     status = SelectField(_("상태"), [Optional()], choices=choices(STATUSES, every=_("전체")), default="")
     category = SelectField(_("분류"), [Optional()], choices=choices(CATEGORIES, every=_("전체")), default="")
-    min_fee = IntegerField(_("참가비 최소"), [Optional(), NumberRange(0, MAX_FEE)])
-    max_fee = IntegerField(_("참가비 최대"), [Optional(), NumberRange(0, MAX_FEE)])
-    starts_from = DateField(_("시작일부터"), [Optional()])
-    due_until = DateField(_("종료일까지"), [Optional()])
+    min_fee = number_field(_("참가비 최소"), Optional(), NumberRange(0, MAX_FEE))
+    max_fee = number_field(_("참가비 최대"), Optional(), NumberRange(0, MAX_FEE))
+    starts_from = date_field(_("시작일부터"), Optional())
+    due_until = date_field(_("종료일까지"), Optional())
     sort = SelectField(_("정렬"), [Optional()], choices=choices(SORTS), default=Sort.NEWEST)
 
     @property
@@ -171,7 +169,7 @@ class FilterForm(QueryForm):
 class FeedForm(QueryForm):
     """Whose verifications, and with what text."""
 
-    user_id = IntegerField(_("참가자"), [Optional()])
+    user_id = number_field(_("참가자"), Optional())
     q = SearchField(_("내용"), [Optional(), Length(max=50)], filters=[tidy])
 
 

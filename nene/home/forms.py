@@ -1,10 +1,10 @@
 """Text from the browser to the checked values of the composed pages."""
 
 from flask_babel import lazy_gettext as _
-from wtforms import BooleanField, IntegerField, PasswordField
+from wtforms import BooleanField, PasswordField
 from wtforms.validators import InputRequired, NumberRange, Optional
 
-from nene.kernel.web import Form
+from nene.kernel.web import Form, number_field
 
 
 class WithdrawForm(Form):
@@ -17,4 +17,4 @@ class WithdrawForm(Form):
 class ClockForm(Form):
     """How many days to let pass."""
 
-    days = IntegerField(_("며칠"), [Optional(), NumberRange(1, 30)], default=1)
+    days = number_field(_("며칠"), Optional(), NumberRange(1, 30), default=1)

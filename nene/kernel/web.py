@@ -29,7 +29,7 @@ from sqlalchemy.exc import TimeoutError as PoolExhausted
 from structlog.contextvars import bind_contextvars, clear_contextvars
 from werkzeug.exceptions import HTTPException
 from werkzeug.wrappers import Response
-from wtforms import Field
+from wtforms import DateField, Field, IntegerField
 from wtforms.fields.choices import SelectChoice  # type: ignore[attr-defined, unused-ignore]
 
 from nene.kernel import redis, settings
@@ -127,6 +127,18 @@ class QueryForm(Form):
         for name in form.errors:
             form[name].process(None)
         return form
+
+
+def number_field(label: Any, *validators: Any, **values: Any) -> IntegerField:
+    """A field for a whole number, which says in plain Korean when it holds something else."""
+    wrong = lazy_gettext("숫자로 적어 주세요.")
+    return IntegerField(label, validators, invalid_value_message=wrong, **values)  # type: ignore[call-arg]
+
+
+def date_field(label: Any, *validators: Any, **values: Any) -> DateField:
+    """A field for a day, which says in plain Korean when it holds something else."""
+    wrong = lazy_gettext("날짜를 2026-01-31처럼 적어 주세요.")
+    return DateField(label, validators, invalid_value_message=wrong, **values)  # type: ignore[call-arg]
 
 
 def choices(words: Mapping[Any, Any], every: Any = None) -> list[SelectChoice]:

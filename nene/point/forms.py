@@ -1,10 +1,10 @@
 """Text from the browser to the checked filters of the history."""
 
 from flask_babel import lazy_gettext as _
-from wtforms import DateField, SelectField
+from wtforms import SelectField
 from wtforms.validators import Optional
 
-from nene.kernel.web import QueryForm, choices
+from nene.kernel.web import QueryForm, choices, date_field
 from nene.point.terms import Reason
 
 REASONS = {
@@ -26,8 +26,8 @@ class HistoryForm(QueryForm):
     """Which entries: by reason, and by period with both days counted. The fields are named `from` and `to`."""
 
     reason = SelectField(_("사유"), [Optional()], choices=choices(REASONS, every=_("전체")), default="")
-    since = DateField(_("언제부터"), [Optional()], name="from")
-    until = DateField(_("언제까지"), [Optional()], name="to")
+    since = date_field(_("언제부터"), Optional(), name="from")
+    until = date_field(_("언제까지"), Optional(), name="to")
 
     @property
     def chosen(self) -> Reason | None:

@@ -4,11 +4,11 @@ from typing import Any
 
 from flask_babel import gettext
 from flask_babel import lazy_gettext as _
-from wtforms import BooleanField, DateField, Field, PasswordField, StringField, TextAreaField
+from wtforms import BooleanField, Field, PasswordField, StringField, TextAreaField
 from wtforms.validators import DataRequired, EqualTo, InputRequired, Length, Optional, StopValidation
 
 from nene.kernel import settings
-from nene.kernel.web import Form, arrived_on, tidy
+from nene.kernel.web import Form, arrived_on, date_field, tidy
 from nene.user import rules
 from nene.user.errors import TooYoungToJoin
 
@@ -48,14 +48,6 @@ def old_enough(_form: Form, field: Field) -> None:
     """Refuse who is under 14 today (U3)."""
     if rules.age_on(field.data, arrived_on()) < rules.JOIN_AGE:
         raise StopValidation(TooYoungToJoin(age=rules.JOIN_AGE).message)
-
-
-class _BirthDateField(DateField):
-    def process_formdata(self, valuelist: list[str]) -> None:
-        try:
-            super().process_formdata(valuelist)
-        except ValueError:
-            raise ValueError(gettext("태어난 날을 1995-05-05처럼 적어 주세요.")) from None
 
 
 def _nickname() -> StringField:
@@ -106,9 +98,11 @@ class SignUpForm(Form):
     password = _new_password(_("비밀번호"))
     password_confirm = _again(_("비밀번호 한 번 더"), "password")
     nickname = _nickname()
-    birth_date = _BirthDateField(
+    birth_date = date_field(
         _("생년월일"),
-        [InputRequired(_("태어난 날을 적어 주세요.")), a_birth_date, old_enough],
+        InputRequired(_("태어난 날을 적어 주세요.")),
+        a_birth_date,
+        old_enough,
         render_kw={"autocomplete": "bday"},
     )
     bio = _bio()
@@ -154,7 +148,7 @@ class ProfileForm(Form):
     """What others see of me, and my birth date."""
 
     nickname = _nickname()
-    birth_date = _BirthDateField(_("생년월일"), [InputRequired(_("태어난 날을 적어 주세요.")), a_birth_date])
+    birth_date = date_field(_("생년월일"), InputRequired(_("태어난 날을 적어 주세요.")), a_birth_date)
     bio = _bio()
 
     @property

@@ -200,7 +200,10 @@ def test_terms_can_be_changed_while_alone(app: Flask, client: FlaskClient, clock
         ({"start_date": TODAY.isoformat()}, "시작일은 내일부터 고를 수 있어요."),
         ({"due_date": TODAY.isoformat()}, "종료일은 시작일 다음 날부터 고를 수 있어요."),
         ({"max_participants": "1"}, "2명부터 10,000명까지 정할 수 있어요."),
-        ({"min_participants": "x"}, "최소 인원"),
+        ({"due_date": (TODAY + timedelta(days=366)).isoformat()}, "챌린지는 365일까지 할 수 있어요."),
+        ({"due_date": "내일"}, "날짜를 2026-01-31처럼 적어 주세요."),
+        ({"min_participants": "x"}, "숫자로 적어 주세요."),
+        ({"max_participants": "99999999999999999999"}, "2명부터 10,000명까지 정할 수 있어요."),
     ],
 )
 def test_a_wrong_value_keeps_the_rest_and_says_what_is_allowed(

@@ -55,8 +55,8 @@ def test_reading_cannot_change_anything(app: Flask) -> None:
 
 def test_a_session_inside_a_session_is_refused(app: Flask) -> None:
     with reading(), pytest.raises(RuntimeError, match="open already"):
-        in_transaction(lambda session: None)
-    in_transaction(lambda session: None)
+        in_transaction(lambda _session: None)
+    in_transaction(lambda _session: None)
 
 
 def test_a_snapshot_sees_one_moment(app: Flask) -> None:

@@ -1,7 +1,5 @@
 """Migrations run forward and back on a filled database, and never drift from the models (R6)."""
 
-from collections.abc import Iterator
-
 import pytest
 from sqlalchemy import create_engine, text
 
@@ -12,9 +10,9 @@ NAME = "nene_migrations"
 
 
 @pytest.fixture
-def database(shared_servers: None, worker_id: str) -> Iterator[dict[str, str]]:
+def database(shared_servers: None, worker_id: str) -> dict[str, str]:
     """A database of this test's own, migrated."""
-    yield {"NENE_DATABASE_URL": servers.make_database(f"{NAME}_{worker_id}")}
+    return {"NENE_DATABASE_URL": servers.make_database(f"{NAME}_{worker_id}")}
 
 
 def test_models_and_migrations_are_the_same(database: dict[str, str]) -> None:

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from datetime import timedelta
 from functools import partial
+from itertools import pairwise
 
 import dramatiq
 import pytest
@@ -125,7 +126,7 @@ def test_what_the_broker_lost_is_sent_again_with_growing_pauses(worker: Worker, 
         if outbox.relay():
             sent.append(second)
     assert len(sent) == 4
-    assert [later - earlier for earlier, later in zip(sent, sent[1:], strict=False)] == [5, 10, 20]
+    assert [later - earlier for earlier, later in pairwise(sent)] == [5, 10, 20]
     assert worker.run() == 4
     assert worker.done == [7]
 
