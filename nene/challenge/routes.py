@@ -7,14 +7,17 @@ from flask_babel import gettext as _
 from flask_login import current_user, login_required
 
 from nene.challenge import forms, rules, service
+from nene.challenge.errors import TermsChanged, TooManyStakes
 from nene.challenge.forms import FeedForm, FilterForm, JoinForm, MineForm, OpenForm, TermsForm, VerifyForm
 from nene.kernel.db import in_transaction, reading
 from nene.kernel.lock import crowd_lock
 from nene.kernel.paging import Cursor
 from nene.kernel.security import limit_money, limit_search
-from nene.kernel.web import Answer, arrived_at, arrived_on, show_change, show_page
+from nene.kernel.web import Answer, arrived_at, arrived_on, show_change, show_form, show_page, show_refused
+from nene.point.errors import NotEnoughPoints
 
 blueprint = Blueprint("challenge", __name__)
+OPEN = ("challenge/new.html", "challenge/_terms_form.html")
 
 
 @blueprint.context_processor
@@ -57,10 +60,14 @@ def new() -> str:
 @limit_money
 def create() -> Answer:
     """Open a challenge and take the host's stake."""
-    form = OpenForm.checked("challenge/new.html", "challenge/_terms_form.html", today=arrived_on())
-    challenge_id = in_transaction(
-        service.open_challenge, host_id=current_user.id, terms=form.terms, fee=form.points, now=arrived_at()
-    )
+    form = OpenForm.checked(*OPEN, today=arrived_on())
+    try:
+        challenge_id = in_transaction(
+            service.open_challenge, host_id=current_user.id, terms=form.terms, fee=form.points, now=arrived_at()
+        )
+    except (NotEnoughPoints, TooManyStakes) as refusal:
+        form.blame("fee", refusal.message)
+        return show_form(*OPEN, form, status=refusal.status, today=arrived_on())
     return show_change(
         back_to=url_for(".show", challenge_id=challenge_id), message=_("챌린지를 열었어요. 첫 참가자는 나예요.")
     )
@@ -110,8 +117,11 @@ def join(challenge_id: int) -> Answer:
     service.catch_up(challenge_id, arrived_at())
     with reading() as session:
         service.look_before(session, **who)
-    with crowd_lock("challenge", challenge_id):
-        fee = in_transaction(service.join_challenge, version=form.read_version, now=arrived_at(), **who)
+    try:
+        with crowd_lock("challenge", challenge_id):
+            fee = in_transaction(service.join_challenge, version=form.read_version, now=arrived_at(), **who)
+    except TermsChanged as refusal:
+        return show_refused("challenge/show.html", "challenge/_challenge.html", refusal, **_detail(challenge_id))
     return _changed(challenge_id, _("참가했어요. 참가비 %(fee)sP를 걸었어요.", fee=f"{fee:,}"))
 
 

@@ -215,6 +215,15 @@ def show_form(page: str, fragment: str, form: FlaskForm, /, *, status: int = 422
     return make_response(render_template(fragment if request.htmx else page, form=form, **context), status)
 
 
+def show_refused(page: str, fragment: str, refusal: Refusal, /, **context: object) -> Response:
+    """Say no with what is true now beside the reason: the page, or for HTMX the changed fragment."""
+    flash(refusal.message, "notice")
+    if not request.htmx:
+        return make_response(render_template(page, **context), refusal.status)
+    html = render_template(fragment, **context) + render_template("_flash.html", out_of_band=True)
+    return make_response(html, refusal.status)
+
+
 def go_to(url: str, *, message: str | None = None, category: str = "done") -> Response:
     """Send the browser to another page after a post that worked."""
     if message:
@@ -334,6 +343,7 @@ def _away(error: Exception) -> Response:
 def _show_error(status: int, message: str, *, again: bool = False) -> Response:
     template = "_error.html" if request.htmx else "error.html"
     context: dict[str, Any] = {"status": status, "message": message, "again": _form_again() if again else None}
+    context["back"] = back_or_home() if request.method == "POST" else None
     try:
         html = render_template(template, **context)
     except (TemplateError, SQLAlchemyError, redis.RedisError):

@@ -11,6 +11,7 @@ from flask.testing import FlaskClient
 from sqlalchemy import text
 from werkzeug.test import TestResponse
 
+from nene.challenge import service
 from nene.challenge.terms import Status
 from nene.kernel.db import in_transaction, reading
 from nene.point import service as point
@@ -118,7 +119,6 @@ def test_a_button_works_once(
 @pytest.mark.parametrize(
     ("status", "who", "verb", "fields", "code", "message"),
     [
-        (Status.WAITING, "stranger", "join", {"version": "2"}, 409, "그사이 약속이 바뀌었어요."),
         (Status.WAITING, "stranger", "join", {}, 422, "약속을 다시 읽고 눌러 주세요."),
         (Status.READY, "stranger", "join", {"version": "1"}, 409, "모집이 끝난 챌린지예요."),
         (Status.WAITING, "host", "quit", {}, 409, "방장은 그만둘 수 없어요."),
@@ -156,8 +156,30 @@ def test_who_has_too_few_points_joins_and_opens_nothing(app: Flask, stage: Stage
     before = everything()
     answer = world.post(poor, f"/challenges/{cast.id}/join", htmx=htmx, version="1")
     refused(answer, 409, "1P가 모자라요.", htmx=htmx)
-    refused(world.post(poor, "/challenges", htmx=htmx, fee=str(FEE), **TERMS), 409, "1P가 모자라요.", htmx=htmx)
+    answer = world.post(poor, "/challenges", htmx=htmx, fee=str(FEE), **TERMS)
+    assert answer.status_code == 409
+    assert "1P가 모자라요." in answer.text
+    assert "회사 주변을 걸어요." in answer.text  # the form is kept
     assert everything() == before
+
+
+def test_changed_terms_come_with_the_refusal_and_can_then_be_accepted(app: Flask, stage: Stage, htmx: bool) -> None:
+    cast = stage(Status.WAITING)
+    host = in_transaction(world.member, POINTS)
+    made = in_transaction(world.opened, host, fee=FEE)
+    changed = world.terms(name="저녁 달리기", description="저녁마다 달려요.")
+    in_transaction(service.edit_challenge, challenge_id=made, user_id=host, terms=changed)
+    stranger = world.signed_in(app, cast.stranger)
+    before = everything()
+    answer = world.post(stranger, f"/challenges/{made}/join", htmx=htmx, version="1")
+    assert answer.status_code == 409
+    for words in ("그사이 약속이 바뀌었어요.", "저녁마다 달려요.", 'name="version" value="2"'):
+        assert words in answer.text
+    assert ("<html" in answer.text) is not htmx
+    assert everything() == before
+    assert world.post(stranger, f"/challenges/{made}/join", htmx=htmx, version="2").status_code == (
+        200 if htmx else 303
+    )
 
 
 def test_a_challenge_is_opened_with_the_stake_of_its_host(app: Flask, stage: Stage, htmx: bool) -> None:
