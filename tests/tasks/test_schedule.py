@@ -43,7 +43,10 @@ def leader(app: Flask) -> Iterator[Scheduler]:
 
 def is_led() -> bool:
     with reading() as session:
-        held = text("SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND objid = :key AND granted")
+        held = text(
+            "SELECT count(*) FROM pg_locks JOIN pg_database ON pg_database.oid = pg_locks.database"
+            " WHERE datname = current_database() AND locktype = 'advisory' AND objid = :key AND granted"
+        )
         return bool(session.scalar(held, {"key": schedule.LEADER}))
 
 
