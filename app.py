@@ -29,7 +29,7 @@ PAGES = {"challenge": "challenge.show", "points": "point.index", "session": "use
 TABS = [("/", _("홈"), "home"), ("/challenges", _("챌린지"), "stamp"), ("/me", _("마이페이지"), "person")]
 
 
-def create_app(settings: Settings | None = None) -> Flask:
+def create_app(settings: Settings | None = None, redis_timeout: float = redis.TIMEOUT) -> Flask:
     """The application; settings come from the environment unless given. Raises SettingsWrong."""
     settings = settings or Settings.load()
     settings_.use(settings)
@@ -53,7 +53,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     db.init_app(app)
     migrate.init_app(app)
     Babel(app)
-    redis.start(str(settings.redis_url))
+    redis.start(str(settings.redis_url), redis_timeout)
     outbox.start()
     paging.start(settings.secret_key)
     if not settings.production:

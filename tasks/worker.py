@@ -44,7 +44,7 @@ class InApp(dramatiq.Middleware):
         self.after_process_message(broker, message)
 
 
-_app = create_app()
+_app = create_app(redis_timeout=2.0)  # seconds; nobody waits for us
 broker = dramatiq.get_broker()
 broker.add_middleware(InApp(_app))
 outbox.serve(broker)

@@ -7,6 +7,7 @@ from nene.admin import service
 from nene.kernel import demo_clock, outbox
 from nene.kernel.db import in_transaction, reading
 from nene.kernel.errors import NotThere
+from nene.point.terms import LARGEST_MOVE
 
 ledger = AppGroup("ledger", help="The proof of the ledger.")
 admin = AppGroup("admin", help="What staff do.")
@@ -27,7 +28,7 @@ def verify() -> None:
 
 @admin.command("grant")
 @click.argument("email")
-@click.argument("amount", type=click.IntRange(min=1))
+@click.argument("amount", type=click.IntRange(1, LARGEST_MOVE))
 @click.option("--note", required=True, help="Why; the member reads it.")
 def grant(email: str, amount: int, note: str) -> None:
     """Give AMOUNT points to the member with this EMAIL."""
@@ -52,7 +53,7 @@ def dead_letters() -> None:
 
 
 @admin.command("retry")
-@click.argument("dead_id", type=int)
+@click.argument("dead_id", type=click.IntRange(1, 2**63 - 1))
 def retry(dead_id: int) -> None:
     """Ask for a dead job again."""
     try:

@@ -33,6 +33,12 @@ class AlreadyJoined(Refusal):
     text: ClassVar = _("이미 참가 중이에요. 참가비는 한 번만 걸었어요.")
 
 
+class CannotRejoin(Refusal):
+    """Who has quit a running challenge stays out; the stake is in the pot."""
+
+    text: ClassVar = _("그만둔 챌린지에는 다시 참가할 수 없어요. 포인트는 그대로예요.")
+
+
 class ChallengeFull(Refusal):
     """No seat is free."""
 

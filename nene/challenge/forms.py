@@ -5,7 +5,7 @@ from typing import Any
 
 from flask_babel import lazy_gettext as _
 from wtforms import DateField, IntegerField, RadioField, SearchField, SelectField, StringField, TextAreaField
-from wtforms.validators import InputRequired, Length, NumberRange, Optional, ValidationError
+from wtforms.validators import DataRequired, InputRequired, Length, NumberRange, Optional, ValidationError
 from wtforms.widgets import HiddenInput
 
 from nene.challenge.terms import (
@@ -20,7 +20,18 @@ from nene.challenge.terms import (
     Status,
     Terms,
 )
-from nene.kernel.web import Form, QueryForm, arrived_on, choices, date_field, number_field, tidy
+from nene.kernel.forms import (
+    LARGEST_ID,
+    WHOLE_NUMBER,
+    Form,
+    QueryForm,
+    choices,
+    date_field,
+    number_field,
+    tidy,
+    tidy_line,
+)
+from nene.kernel.web import arrived_on
 
 CATEGORIES = {
     Category.HEALTH: _("건강"),
@@ -42,7 +53,6 @@ SORTS = {
     Sort.POT: _("누적 참가비 순"),
 }
 PEOPLE_RANGE = NumberRange(MIN_PEOPLE, MAX_PEOPLE, message=_("2명부터 10,000명까지 정할 수 있어요."))
-WHOLE_NUMBER = _("숫자로 적어 주세요.")
 
 
 class TermsForm(Form):
@@ -50,16 +60,20 @@ class TermsForm(Form):
 
     name = StringField(
         _("이름"),
-        [InputRequired(_("이름을 적어 주세요.")), Length(2, 50, message=_("이름은 2자부터 50자까지예요."))],
-        filters=[tidy],
+        [DataRequired(_("이름을 적어 주세요.")), Length(2, 50, message=_("이름은 2자부터 50자까지예요."))],
+        filters=[tidy_line],
         description=_("2자부터 50자까지"),
     )
     category = RadioField(
-        _("분류"), [InputRequired(_("분류를 골라 주세요."))], choices=choices(CATEGORIES), default=Category.HEALTH
+        _("분류"),
+        [InputRequired(_("분류를 골라 주세요."))],
+        choices=choices(CATEGORIES),
+        invalid_choice_message=_("분류를 골라 주세요."),  # type: ignore[call-arg]
+        default=Category.HEALTH,
     )
     description = TextAreaField(
         _("어떤 약속인가요?"),
-        [InputRequired(_("약속을 적어 주세요.")), Length(1, 2000, message=_("2,000자까지 적을 수 있어요."))],
+        [DataRequired(_("약속을 적어 주세요.")), Length(1, 2000, message=_("2,000자까지 적을 수 있어요."))],
         filters=[tidy],
         description=_("무엇을 남기면 인증인지 알려 주세요."),
     )
@@ -131,7 +145,7 @@ class VerifyForm(Form):
     content = TextAreaField(
         _("오늘은 어떻게 해냈나요?"),
         [
-            InputRequired(_("한 줄이라도 적어 주세요.")),
+            DataRequired(_("한 줄이라도 적어 주세요.")),
             Length(1, 255, message=_("255자까지 적을 수 있어요.")),
         ],
         filters=[tidy],
@@ -169,7 +183,7 @@ class FilterForm(QueryForm):
 class FeedForm(QueryForm):
     """Whose verifications, and with what text."""
 
-    user_id = number_field(_("참가자"), Optional())
+    user_id = number_field(_("참가자"), Optional(), NumberRange(1, LARGEST_ID))
     q = SearchField(_("내용"), [Optional(), Length(max=50)], filters=[tidy])
 
 

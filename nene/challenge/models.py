@@ -2,6 +2,7 @@
 
 from dataclasses import asdict
 from datetime import date, datetime
+from typing import NoReturn
 
 from sqlalchemy import BigInteger, CheckConstraint, Enum, ForeignKey, Identity, Index, String, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
@@ -13,6 +14,7 @@ from nene.challenge.errors import (
     CannotCancel,
     CannotClose,
     CannotQuit,
+    CannotRejoin,
     ChallengeFull,
     Frozen,
     HostCannotQuit,
@@ -83,10 +85,10 @@ class Challenge(Base):
         """Days that count, from start to due."""
         return rules.days_between(self.start_date, self.due_date)
 
-    def join(self, user_id: int, *, terms: int, already: bool, now: datetime) -> "Participant":
-        """Take a seat; `terms` is the version that the person has read."""
-        if already:
-            raise AlreadyJoined
+    def join(self, user_id: int, *, terms: int, before: "Participant | None", now: datetime) -> "Participant":
+        """Take a seat; `terms` is the version that the person has read, `before` an earlier membership."""
+        if before is not None:
+            before.refuse_again()
         if self.status is not Status.WAITING or seoul_date(now) >= self.start_date:
             raise NotWaiting
         if self.participant_count >= self.max_participants:
@@ -173,6 +175,10 @@ class Participant(Base):
     user_id: Mapped[int] = mapped_column(ForeignKey("user_account.id"))
     joined_at: Mapped[datetime] = mapped_column(DateTime(timezone=True), comment="business clock")
     quit_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True), comment="while ONGOING only")
+
+    def refuse_again(self) -> NoReturn:
+        """Say why this person cannot join: raises AlreadyJoined, or CannotRejoin after quitting."""
+        raise AlreadyJoined if self.quit_at is None else CannotRejoin
 
 
 class Verification(Base):

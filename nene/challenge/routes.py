@@ -89,13 +89,14 @@ def seats(challenge_id: int) -> str:
 @login_required
 def edit(challenge_id: int) -> Answer:
     """Change the terms while alone."""
+    if request.method == "POST":
+        service.catch_up(challenge_id, arrived_at())
     with reading() as session:
         challenge = service.terms_to_edit(session, challenge_id=challenge_id, user_id=current_user.id)
     around: dict[str, Any] = {"challenge": challenge, "today": arrived_on()}
     if request.method == "GET":
         return render_template("challenge/edit.html", form=TermsForm.blank(obj=challenge), **around)
     form = TermsForm.checked("challenge/edit.html", "challenge/_terms_form.html", **around)
-    service.catch_up(challenge_id, arrived_at())
     in_transaction(service.edit_challenge, challenge_id=challenge_id, user_id=current_user.id, terms=form.terms)
     return show_change(back_to=url_for(".show", challenge_id=challenge_id), message=_("약속을 고쳤어요."))
 

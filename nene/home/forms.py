@@ -4,7 +4,7 @@ from flask_babel import lazy_gettext as _
 from wtforms import BooleanField, PasswordField
 from wtforms.validators import InputRequired, NumberRange, Optional
 
-from nene.kernel.web import Form, number_field
+from nene.kernel.forms import Form, number_field
 
 
 class WithdrawForm(Form):
@@ -17,4 +17,6 @@ class WithdrawForm(Form):
 class ClockForm(Form):
     """How many days to let pass."""
 
-    days = number_field(_("며칠"), Optional(), NumberRange(1, 30), default=1)
+    days = number_field(
+        _("며칠"), Optional(), NumberRange(1, 30, message=_("1일부터 30일까지 보낼 수 있어요.")), default=1
+    )

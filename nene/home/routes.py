@@ -1,5 +1,6 @@
 """The composed pages, and the demo clock."""
 
+import structlog
 from flask import Blueprint, render_template, url_for
 from flask_babel import gettext as _
 from flask_login import current_user, login_required
@@ -17,6 +18,7 @@ from nene.user import service as user
 
 blueprint = Blueprint("home", __name__)
 LEAVE = "home/withdraw.html"
+log = structlog.get_logger(__name__)
 
 
 @blueprint.get("/")
@@ -76,6 +78,8 @@ def withdraw() -> Answer:
         return show_form(LEAVE, LEAVE, form, status=refusal.status, reasons=[])
     except CannotLeave as refusal:
         return show_form(LEAVE, LEAVE, form, status=refusal.status, reasons=refusal.reasons)
+    except NotThere:
+        log.info("withdraw.twice")  # pressed twice: the other press has done it
     auth.sign_out()
     return go_to(url_for(".index"), message=_("탈퇴했어요. 그동안 고마웠어요."))
 

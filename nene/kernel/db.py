@@ -12,6 +12,8 @@ from sqlalchemy import MetaData
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import DeclarativeBase, Session
 
+from nene.kernel.errors import OutcomeUnknown
+
 P = ParamSpec("P")
 R = TypeVar("R")
 TRIES = 3
@@ -55,13 +57,13 @@ def in_transaction(step: Callable[Concatenate[Session, P], R], *args: P.args, **
     """Run one step and commit it; then let its hooks run (messages go out).
 
     A serialization failure or a deadlock runs the step anew, at most three times in all. Everything else, a refusal too,
-    undoes the step and goes on to the caller.
+    undoes the step and goes on to the caller. Raises OutcomeUnknown if the connection is lost while committing.
     """
     for attempt in range(1, TRIES + 1):
         with _only_one(), Session(db.engine, expire_on_commit=False) as session:
             try:
                 result = step(session, *args, **values)
-                session.commit()
+                _commit(session)
             except DBAPIError as error:
                 if attempt == TRIES or not _is_passing(error):
                     raise
@@ -76,6 +78,15 @@ def in_transaction(step: Callable[Concatenate[Session, P], R], *args: P.args, **
 def after_commit(session: Session, hook: Callable[[], None]) -> None:
     """Call the hook once the session's step has been committed, and never if it is undone."""
     session.info.setdefault("after_commit", []).append(hook)
+
+
+def _commit(session: Session) -> None:
+    try:
+        session.commit()
+    except DBAPIError as error:
+        if error.connection_invalidated:
+            raise OutcomeUnknown from error
+        raise
 
 
 @contextmanager

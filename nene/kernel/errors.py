@@ -56,6 +56,13 @@ class NothingDone(Refusal):
     text = _("아무것도 처리되지 않았습니다. 잠시 뒤 다시 해 주세요.")
 
 
+class OutcomeUnknown(Refusal):
+    """The connection was lost while committing: it may have been done or not, and whoever asked has to look."""
+
+    status = 503
+    text = _("처리됐는지 확인하지 못했어요. 내역을 먼저 확인해 주세요.")
+
+
 class CursorWrong(Refusal):
     """A cursor that we did not make, or made for another list."""
 

@@ -28,7 +28,7 @@ from nene.kernel.errors import NotThere
 RELAY_AFTER = timedelta(seconds=5)
 RETRY_AFTER = (timedelta(seconds=5), timedelta(seconds=30), timedelta(minutes=2))
 BATCH = 500
-LONGEST_PAUSE = timedelta(minutes=5)
+LONGEST_PAUSE = timedelta(minutes=1)
 F = TypeVar("F", bound=Callable[..., object])
 _jobs: dict[str, Callable[[int], None]] = {}
 log = structlog.get_logger(__name__)

@@ -54,15 +54,15 @@ class _Pool(redis.ConnectionPool):
         return super().get_connection(*args, **values)
 
 
-def start(url: str) -> redis.Redis:
-    """Make this process's one client. It connects when first used."""
+def start(url: str, timeout: float = TIMEOUT) -> redis.Redis:
+    """Make this process's one client; nobody waits for a worker's, so it may be given more seconds. It connects late."""
     global _client  # noqa: PLW0603 - one client a process, like the engine
     kind = redis.connection.UnixDomainSocketConnection if url.startswith("unix:") else redis.connection.Connection
     pool = _Pool.from_url(
         url,
         connection_class=type("Watched", (_Watched, kind), {}),
-        socket_timeout=TIMEOUT,
-        socket_connect_timeout=TIMEOUT,
+        socket_timeout=timeout,
+        socket_connect_timeout=timeout,
         retry=Retry(NoBackoff(), 0),
         max_connections=64,
     )

@@ -1,20 +1,19 @@
-"""What a request is answered with: changes, forms and refusals, as pages or as HTMX fragments, and health.
+"""What a request is answered with: changes, forms and refusals, as pages or as HTMX fragments.
 
 Every answer exists twice: a plain post gets pages and redirects, an HTMX request the changed fragment (spec of answers
 in docs/rules.md). Nothing here knows a domain.
 """
 
 import re
-import unicodedata
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from datetime import date, datetime
 from time import perf_counter
-from typing import Any, Self, TypeAlias, cast
+from typing import Any, TypeAlias, cast
 from urllib.parse import urlsplit
 from uuid import uuid4
 
 import structlog
-from flask import Blueprint, Flask, flash, g, jsonify, make_response, redirect, render_template, url_for
+from flask import Flask, flash, g, make_response, redirect, render_template, url_for
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext
 from flask_login import AnonymousUserMixin
@@ -23,18 +22,15 @@ from flask_wtf.csrf import CSRFError
 from htmx_flask import Htmx, request
 from jinja2 import TemplateError
 from markupsafe import Markup
-from sqlalchemy import text
 from sqlalchemy.exc import OperationalError, SQLAlchemyError
 from sqlalchemy.exc import TimeoutError as PoolExhausted
 from structlog.contextvars import bind_contextvars, clear_contextvars
 from werkzeug.exceptions import HTTPException
+from werkzeug.routing import IntegerConverter, Map
 from werkzeug.wrappers import Response
-from wtforms import DateField, Field, IntegerField
-from wtforms.fields.choices import SelectChoice  # type: ignore[attr-defined, unused-ignore]
 
-from nene.kernel import redis, settings
+from nene.kernel import health, redis, settings
 from nene.kernel.clock import business, seoul_date
-from nene.kernel.db import reading
 from nene.kernel.errors import NothingDone, Refusal, TooMany
 
 QUIET = {"static", "health.alive", "health.ready"}  # endpoints that are not worth a line in the log
@@ -44,7 +40,6 @@ KEPT_HEADERS = {"Allow", "Retry-After"}
 RETRY_SOON = 5  # seconds
 Answer: TypeAlias = str | Response
 log = structlog.get_logger(__name__)
-health = Blueprint("health", __name__)
 REASONS: dict[int, Any] = {
     400: lazy_gettext("보내 주신 내용을 이해하지 못했어요. 앞 화면에서 다시 해 주세요."),
     403: lazy_gettext("이 일을 할 수 있는 권한이 없어요."),
@@ -73,87 +68,16 @@ class BadInput(Refusal):
         return " ".join(dict.fromkeys(faults)) or _("입력한 내용을 다시 확인해 주세요.")
 
 
-class Form(FlaskForm):
-    """A form with the CSRF field. One button: `SomeForm.checked()`. A page of its own: `validate_on_submit`."""
+class RowId(IntegerConverter):
+    """The number of a row in a URL; a number that no row can have is not there."""
 
-    @classmethod
-    def blank(cls, **values: Any) -> Self:
-        """The form to fill in, with these values in it."""
-        return cls(formdata=None, **values)
-
-    @classmethod
-    def checked(
-        cls,
-        page: str | None = None,
-        fragment: str | None = None,
-        /,
-        *,
-        lazily: Callable[[], dict[str, Any]] | None = None,
-        **context: object,
-    ) -> Self:
-        """The form as it was sent; raises BadInput when a value does not pass.
-
-        With a page (and its fragment, for HTMX) that is what is shown then, with the form in it; `lazily` gives what it
-        needs besides `context`.
-        """
-        form = cls()
-        if form.validate():
-            return form
-        if page is None:
-            raise BadInput(form)
-        raise BadInput(
-            form, lambda: show_form(page, fragment or page, form, **{**(lazily() if lazily else {}), **context})
-        )
-
-    def blame(self, field: str, message: str) -> None:
-        """Put a refusal that came from behind at the field that it is about."""
-        at: Field = self[field]
-        at.errors = [*at.errors, message]
-
-
-class QueryForm(Form):
-    """Filters in the query of a GET; one that makes no sense counts as not given."""
-
-    class Meta:
-        """No change is made, so no CSRF field is needed."""
-
-        csrf = False
-
-    @classmethod
-    def read(cls) -> Self:
-        """The filters as they were sent."""
-        form = cls(formdata=request.args)
-        form.validate()
-        for name in form.errors:
-            form[name].process(None)
-        return form
-
-
-def number_field(label: Any, *validators: Any, **values: Any) -> IntegerField:
-    """A field for a whole number, which says in plain Korean when it holds something else."""
-    wrong = lazy_gettext("숫자로 적어 주세요.")
-    return IntegerField(label, validators, invalid_value_message=wrong, **values)  # type: ignore[call-arg]
-
-
-def date_field(label: Any, *validators: Any, **values: Any) -> DateField:
-    """A field for a day, which says in plain Korean when it holds something else."""
-    wrong = lazy_gettext("날짜를 2026-01-31처럼 적어 주세요.")
-    return DateField(label, validators, invalid_value_message=wrong, **values)  # type: ignore[call-arg]
-
-
-def choices(words: Mapping[Any, Any], every: Any = None) -> list[SelectChoice]:
-    """Choices of a select or radio field from values and their words; `every` is the word for no choice."""
-    chosen = {"": every, **words} if every is not None else words
-    return [SelectChoice(value, label) for value, label in chosen.items()]
-
-
-def tidy(value: str | None) -> str | None:
-    """Text as people mean it: composed letters, one kind of line end, no blanks around."""
-    return unicodedata.normalize("NFC", value).replace("\r\n", "\n").replace("\0", "").strip() if value else value
+    def __init__(self, url_map: Map) -> None:
+        super().__init__(url_map, min=1, max=2**63 - 1)
 
 
 def init(app: Flask) -> None:
-    """Answer refusals and faults, note each request, and serve health."""
+    """Answer refusals and faults, note each request, and serve health. Before any other blueprint."""
+    app.url_map.converters["int"] = RowId
     Htmx(app)
     # First of all, so that whatever refuses the request later has its id in the log.
     app.before_request_funcs.setdefault(None, []).insert(0, _begin)
@@ -162,7 +86,7 @@ def init(app: Flask) -> None:
     app.register_error_handler(HTTPException, _http_error)
     for away in (OperationalError, PoolExhausted, redis.RedisError):
         app.register_error_handler(away, _away)
-    app.register_blueprint(health)
+    app.register_blueprint(health.blueprint)
 
 
 def arrived_at() -> datetime:
@@ -203,7 +127,10 @@ def show_change(
         return go_to(back_to, message=message, category=category)
     if message:
         flash(message, category)
-    fragment = render_template(template, **{**(lazily() if lazily else {}), **context})
+    try:
+        fragment = render_template(template, **{**(lazily() if lazily else {}), **context})
+    except (OperationalError, PoolExhausted):
+        return go_to(back_to)  # it is done, only showing it failed: the browser looks again by itself
     response = make_response(fragment + render_template("_flash.html", out_of_band=True))
     if changed:
         response.headers["HX-Trigger"] = changed
@@ -267,38 +194,6 @@ def refused(refusal: Refusal) -> Response:
     return response
 
 
-@health.get("/healthz")
-def alive() -> Response:
-    """This process answers."""
-    return jsonify(status="ok")
-
-
-@health.get("/readyz")
-def ready() -> tuple[Response, int]:
-    """Each dependency: people can be served while the database answers; without Redis with less comfort."""
-    states = {"database": _database_state(), "redis": _redis_state()}
-    if states["database"] == "down":
-        return jsonify(status="down", **states), 503
-    return jsonify(status="ok" if states["redis"] == "ok" else "degraded", **states), 200
-
-
-def _database_state() -> str:
-    try:
-        with reading() as session:
-            session.execute(text("SELECT 1"))
-    except SQLAlchemyError:
-        return "down"
-    return "ok"
-
-
-def _redis_state() -> str:
-    try:
-        redis.client().ping()
-    except redis.RedisError:
-        return "down"
-    return "ok"
-
-
 def _begin() -> None:
     g.began = perf_counter()
     given = request.headers.get("X-Request-ID", "")
@@ -354,7 +249,8 @@ def _show_error(status: int, message: str, *, again: bool = False) -> Response:
     response = make_response(html, status)
     if request.htmx:
         response.headers["HX-Retarget"] = "#flash"
-        response.headers["HX-Reswap"] = "innerHTML"
+        # A part that refreshes itself must not alarm anybody, nor hide what somebody is reading.
+        response.headers["HX-Reswap"] = "none" if "X-Poll" in request.headers else "innerHTML"
     return response
 
 
@@ -373,7 +269,10 @@ def _here() -> str:
 
 
 def _own_page(url: str | None) -> str:
-    parts = urlsplit(url or "")
+    try:
+        parts = urlsplit(url or "")
+    except ValueError:
+        return "/"
     if parts.netloc != request.host:
         return "/"
     return own_path(parts._replace(scheme="", netloc="", fragment="").geturl()) or "/"

@@ -8,7 +8,7 @@ from nene.kernel.errors import Refusal
 
 
 class AmountWrong(ValueError):
-    """A fault of the caller: an amount that is not positive, or not a whole number of points (P7)."""
+    """A fault of the caller: an amount that is not positive, not a whole number, or beyond all measure (P7)."""
 
 
 class KeyReused(RuntimeError):

@@ -4,7 +4,7 @@ from flask_babel import lazy_gettext as _
 from wtforms import SelectField
 from wtforms.validators import Optional
 
-from nene.kernel.web import QueryForm, choices, date_field
+from nene.kernel.forms import QueryForm, choices, date_field
 from nene.point.terms import Reason
 
 REASONS = {

@@ -40,6 +40,9 @@ class LotKind(StrEnum):
     FREE = "FREE"
 
 
+LARGEST_MOVE = 10**12  # points; far above anything meant, and far below what 64 bits hold
+
+
 @dataclass(frozen=True, order=True)
 class Account:
     """One side of a move: a user's wallet, a challenge's escrow, or a system account (owner 0)."""

@@ -8,7 +8,8 @@ from wtforms import BooleanField, Field, PasswordField, StringField, TextAreaFie
 from wtforms.validators import DataRequired, EqualTo, InputRequired, Length, Optional, StopValidation
 
 from nene.kernel import settings
-from nene.kernel.web import Form, arrived_on, date_field, tidy
+from nene.kernel.forms import Form, date_field, tidy
+from nene.kernel.web import arrived_on
 from nene.user import rules
 from nene.user.errors import TooYoungToJoin
 

@@ -119,7 +119,7 @@ class UserSession(Base):
             self.rotated_at, self.seen_at = now, None
         if judged is Renewal.THEFT:
             self.revoked_at = now
-        else:
+        elif judged is not Renewal.REFUSE:
             self.last_seen_at = now
         return judged
 

@@ -9,8 +9,9 @@ from flask_login import current_user, login_required
 
 from nene.kernel import auth
 from nene.kernel.db import in_transaction, reading
+from nene.kernel.forms import Form
 from nene.kernel.security import Attempt, limit_sign_up
-from nene.kernel.web import Answer, Form, arrived_at, go_to, own_path, show_change, show_form
+from nene.kernel.web import Answer, arrived_at, go_to, own_path, show_change, show_form
 from nene.user import service
 from nene.user.errors import FieldRefused, PasswordWrong, SignInFailed
 from nene.user.forms import PasswordForm, ProfileForm, SignInForm, SignUpForm
@@ -54,7 +55,7 @@ def login() -> Answer:
     if request.method == "GET":
         return render_template(SIGN_IN, form=SignInForm.blank(next=own_path(request.args.get("next")) or ""))
     form = SignInForm.checked(SIGN_IN)
-    email = (form.email.data or "").casefold()
+    email = service.email_key(form.email.data or "")
     attempt = Attempt(
         {
             f"sign-in:{email}:{request.remote_addr}": 5,

@@ -8,7 +8,13 @@ from tests.house.code import DOMAINS, Module
 SPEAKS_FLASK = {"routes.py", "forms.py", "cli.py"}
 SPEAKS_FLASK_TOO = {
     *("app.py", "tasks/worker.py", "tasks/schedule.py", "nene/kernel/prepare.py"),  # the programs
-    *("nene/kernel/auth.py", "nene/kernel/web.py", "nene/kernel/security.py"),
+    *(
+        "nene/kernel/auth.py",
+        "nene/kernel/web.py",
+        "nene/kernel/forms.py",
+        "nene/kernel/health.py",
+        "nene/kernel/security.py",
+    ),
 }
 OUTSIDE = {"requests", "firebase_admin", "httpx", "smtplib"}
 OPEN_TO_OTHERS = {"service", "errors", "terms"}
@@ -55,7 +61,9 @@ def knows_flask_only_at_the_edge(module: Module) -> Iterator[str]:
         return
     for line, name in module.imports():
         if name.split(".")[0] == "flask":
-            yield module.at(line, "flask belongs in routes, forms, cli, app.py and kernel/{auth,web,security}.py")
+            yield module.at(
+                line, "flask belongs in routes, forms, cli, app.py and kernel/{auth,forms,health,security,web}.py"
+            )
 
 
 def goes_outside_only_through_a_gateway(module: Module) -> Iterator[str]:

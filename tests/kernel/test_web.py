@@ -18,8 +18,9 @@ from nene.kernel import redis, web
 from nene.kernel.clock import business, seoul_date
 from nene.kernel.db import db
 from nene.kernel.errors import CursorWrong, NotAllowed, NothingDone, NotThere, Refusal, TooMany
+from nene.kernel.forms import Form, QueryForm, tidy
 from nene.kernel.settings import Settings
-from nene.kernel.web import Form, QueryForm, own_path, tidy
+from nene.kernel.web import own_path
 from tests import world
 from tests.conftest import Client
 

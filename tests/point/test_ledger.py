@@ -114,7 +114,7 @@ def test_a_key_stands_once_in_a_call(session: Session, spender: int) -> None:
         point.move_many(session, [stake(spender, 1), stake(spender, 1)])
 
 
-@pytest.mark.parametrize("amount", [0, -1, 1.5, True, None])
+@pytest.mark.parametrize("amount", [0, -1, 1.5, True, None, 10**12 + 1, 2**63])
 def test_an_amount_is_a_positive_whole_number(session: Session, spender: int, amount: object) -> None:
     with pytest.raises(AmountWrong):
         point.move_many(session, [stake(spender, amount)])  # type: ignore[arg-type]

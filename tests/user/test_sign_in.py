@@ -204,3 +204,11 @@ def test_signing_in_as_another_ends_the_session_of_this_browser(app: Flask, kim:
     for name, value in old.items():
         left.set_cookie(name, value)
     assert left.get("/me/profile").status_code == 303
+
+
+@pytest.mark.usefixtures("kim", "strict")
+def test_another_spelling_of_an_address_does_not_start_the_count_anew(client: FlaskClient) -> None:
+    for email in (EMAIL, "KIM@example.com", "kim@ｅxample.com", "kim@example。com", " kim@EXAMPLE.COM"):
+        assert sign_in(client, email, "wrong-password-1!").status_code == 422
+    for email in (EMAIL, "kim@exａmple.com"):
+        assert sign_in(client, email, "wrong-password-1!").status_code == 429

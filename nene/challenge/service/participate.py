@@ -5,7 +5,7 @@ from datetime import datetime
 from sqlalchemy.orm import Session
 
 from nene.challenge import queries
-from nene.challenge.errors import AlreadyJoined, ChallengeFull, TooManyStakes
+from nene.challenge.errors import ChallengeFull, TooManyStakes
 from nene.challenge.models import Challenge, Participant
 from nene.challenge.service import moves
 from nene.challenge.terms import Status
@@ -21,13 +21,14 @@ from nene.user import service as user
 def look_before(session: Session, *, challenge_id: int, user_id: int) -> None:
     """The unlocked look that keeps those without a chance out of the crowd (C5).
 
-    Raises NotThere, AlreadyJoined, ChallengeFull.
+    Raises NotThere, AlreadyJoined, CannotRejoin, ChallengeFull.
     """
     challenge = queries.find_challenge(session, challenge_id)
     if challenge is None:
         raise NotThere
-    if queries.find_participant(session, challenge_id, user_id) is not None:
-        raise AlreadyJoined
+    before = queries.find_participant(session, challenge_id, user_id)
+    if before is not None:
+        before.refuse_again()
     if challenge.status is Status.WAITING and challenge.participant_count >= challenge.max_participants:
         raise ChallengeFull
 
@@ -42,8 +43,8 @@ def join_challenge(session: Session, *, challenge_id: int, user_id: int, version
     challenge = queries.load_challenge(session, challenge_id)
     if challenge is None:
         raise NotThere
-    already = queries.find_participant(session, challenge_id, user_id) is not None
-    participant = challenge.join(user_id, terms=version, already=already, now=now)
+    before = queries.find_participant(session, challenge_id, user_id)
+    participant = challenge.join(user_id, terms=version, before=before, now=now)
     _check_cap(session, user_id, challenge.fee)
     take_stake(session, challenge, participant)
     notification.notify(

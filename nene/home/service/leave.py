@@ -31,7 +31,7 @@ def withdraw(session: Session, *, user_id: int, gives_up: bool) -> None:
     reasons = reasons_to_stay(session, user_id)
     if reasons:
         raise CannotLeave(reasons)
-    if point.balance_of(session, user_id) and not gives_up:
+    if point.lock_balance(session, user_id=user_id) and not gives_up:
         raise PointsLeft
     left = point.give_up(session, user_id=user_id)
     point.close_wallet(session, user_id=user_id)

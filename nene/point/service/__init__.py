@@ -12,6 +12,7 @@ from nene.point.service.wallet import (
     grant,
     has_staked_or_charged,
     history,
+    lock_balance,
     open_escrow,
     open_wallet,
 )
@@ -28,6 +29,7 @@ __all__ = [
     "grant",
     "has_staked_or_charged",
     "history",
+    "lock_balance",
     "move",
     "move_many",
     "open_escrow",

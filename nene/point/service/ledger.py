@@ -10,7 +10,7 @@ from nene.point import queries
 from nene.point.errors import AlreadyMoved, AmountWrong, KeyReused, LotsWrong, NotEnoughPoints, NoWallet, WalletClosed
 from nene.point.models import Entry, Lot, LotUse, Posting
 from nene.point.rules import take_oldest
-from nene.point.terms import Account, AccountKind, LotKind, Move, Moved, Reason, Reference
+from nene.point.terms import LARGEST_MOVE, Account, AccountKind, LotKind, Move, Moved, Reason, Reference
 
 Taken = list[tuple[int, int]]  # lot id, points
 
@@ -53,8 +53,8 @@ def _check(moves: Sequence[Move]) -> None:
         message = "a key stands twice in one call"
         raise KeyReused(message)
     for one in moves:
-        if type(one.amount) is not int or one.amount <= 0:
-            message = f"{one.key}: {one.amount!r} is no positive whole number of points"
+        if type(one.amount) is not int or not 0 < one.amount <= LARGEST_MOVE:
+            message = f"{one.key}: {one.amount!r} is no positive whole number of points, or too large"
             raise AmountWrong(message)
         if one.source == one.target:
             message = f"{one.key}: points cannot move in a circle"

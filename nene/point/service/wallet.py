@@ -78,9 +78,17 @@ def grant(session: Session, *, grant_id: str, user_id: int, amount: int, note: s
     return moved
 
 
+def lock_balance(session: Session, *, user_id: int) -> int:
+    """What the user can spend, which nobody changes until the step ends. Raises NoWallet."""
+    wallet = queries.load_wallets(session, [user_id]).get(user_id)
+    if wallet is None:
+        raise NoWallet(user_id)
+    return wallet.balance
+
+
 def give_up(session: Session, *, user_id: int) -> int:
     """Post what is left as given up by a person who leaves; gives the number of points (U9)."""
-    left = balance_of(session, user_id)
+    left = lock_balance(session, user_id=user_id)
     if left:
         move(
             session,

@@ -3,6 +3,7 @@
 from nene.user.service.account import (
     change_role,
     create_user,
+    email_key,
     find_by_email,
     find_user,
     lock_account,
@@ -34,6 +35,7 @@ __all__ = [
     "change_role",
     "check_password",
     "create_user",
+    "email_key",
     "end_session",
     "find_by_email",
     "find_user",

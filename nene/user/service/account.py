@@ -115,6 +115,11 @@ def find_user(session: Session, user_id: int) -> User | None:
     return queries.find_user(session, user_id)
 
 
+def email_key(text: str) -> str:
+    """The one spelling of an address, by which failures are counted too; what is no address stays as it is."""
+    return rules.email_key(text, reserved=not settings.current().production) or text.casefold()
+
+
 def find_by_email(session: Session, email: str) -> User | None:
     """The living account with this e-mail, however it is written; none for what is no e-mail."""
     key = rules.email_key(email, reserved=not settings.current().production)
