@@ -156,6 +156,8 @@ def test_two_grants_are_two(app: Flask, kim: int) -> None:
         (["kim@nene.test", "0", "--note", "덤"], 2),
         (["--note", "덤", "--", "kim@nene.test", "-5"], 2),
         (["kim@nene.test", "1.5", "--note", "덤"], 2),
+        (["kim@nene.test", "1000000000001", "--note", "덤"], 2),
+        (["kim@nene.test", "99999999999999999999", "--note", "덤"], 2),
     ],
 )
 def test_a_grant_that_makes_no_sense_moves_nothing(app: Flask, kim: int, arguments: list[str], code: int) -> None:

@@ -215,6 +215,23 @@ def test_nothing_is_given_up_unasked(kim: int) -> None:
     assert is_alive(kim)
 
 
+def test_a_gift_beside_leaving_is_given_up_too_or_refused(kim: int, race: Race) -> None:
+    gift = partial(in_transaction, world.give, kim, 700)
+    _left, given = race(partial(leave, kim), gift)
+    with reading() as session:
+        gone = session.scalar(select(func.sum(Posting.amount)).where(Posting.kind == AccountKind.HOUSE))
+        assert not world.faults(session)
+    assert gone == (POINTS if isinstance(given, WalletClosed) else POINTS + 700)
+    assert not is_alive(kim)
+
+
+def test_pressing_leave_twice_says_goodbye_twice(app: Flask, kim: int, race: Race) -> None:
+    browsers = [world.signed_in(app, kim) for _ in range(3)]
+    results = race(*(partial(world.post, browser, "/me/withdraw", **BYE) for browser in browsers))
+    assert [answer.status_code for answer in results] == [303] * 3
+    assert not is_alive(kim)
+
+
 @pytest.mark.parametrize("number", range(6))
 def test_nobody_leaves_and_joins_at_once(kim: int, race: Race, number: int) -> None:
     opened = in_transaction(lambda session: world.opened(session, world.member(session, POINTS), fee=FEE))
