@@ -13,7 +13,8 @@ from nene.challenge.service.list import (
     unfinished,
 )
 from nene.challenge.service.participate import join_challenge, look_before, quit_challenge
-from nene.challenge.service.show import Detail, feed, members, my_card, settlement_of, show_challenge, terms_to_edit
+from nene.challenge.service.settlement import settlement_of
+from nene.challenge.service.show import Detail, feed, members, my_card, show_challenge, terms_to_edit
 from nene.challenge.service.verify import Verified, verify
 
 __all__ = [

@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 
 from nene.challenge import queries, rules
 from nene.challenge.errors import FeedHidden, Frozen
-from nene.challenge.models import Challenge, Participant, Settlement, Share, Verification
+from nene.challenge.models import Challenge, Participant, Verification
 from nene.challenge.terms import Status
 from nene.kernel.errors import NotThere
 from nene.kernel.paging import SIZE, Cursor, Page
@@ -18,7 +18,6 @@ from nene.user.terms import PublicUser
 
 PREVIEW_PEOPLE = 8
 PREVIEW_FEED = 3
-WINNERS_SHOWN = 20
 
 
 class DayState(StrEnum):
@@ -121,14 +120,14 @@ class Detail:
 
 def show_challenge(session: Session, *, challenge_id: int, viewer_id: int | None, today: date) -> Detail:
     """A challenge as its page shows it to the viewer. Raises NotThere."""
-    challenge = _find(session, challenge_id)
+    challenge = find(session, challenge_id)
     mine = queries.find_participant(session, challenge_id, viewer_id) if viewer_id else None
     joined = mine is not None and mine.quit_at is None
     members = queries.list_members(session, challenge_id, after=None, limit=PREVIEW_PEOPLE)
     verifications = []
     if joined and challenge.status in {Status.ONGOING, Status.FINISHED}:
         verifications = queries.list_verifications(session, challenge_id, user_id=None, q="", after=None, limit=PREVIEW_FEED)  # fmt: skip
-    names = _names(session, challenge, [*(row.user_id for row in members), *(row.user_id for row in verifications)])
+    known = names(session, challenge, [*(row.user_id for row in members), *(row.user_id for row in verifications)])
     running = challenge.status is Status.ONGOING
     likely = queries.count_likely_achievers(session, challenge, today) if running else None
     free = challenge.status is Status.WAITING and challenge.participant_count < challenge.max_participants
@@ -137,7 +136,7 @@ def show_challenge(session: Session, *, challenge_id: int, viewer_id: int | None
     is_host = viewer_id == challenge.host_id
     return Detail(
         challenge=challenge,
-        host=names[challenge.host_id],
+        host=known[challenge.host_id],
         viewer_id=viewer_id,
         today=today,
         is_host=is_host,
@@ -155,17 +154,17 @@ def show_challenge(session: Session, *, challenge_id: int, viewer_id: int | None
         people_then=people_then,
         pot_then=pot_then,
         likely=likely,
-        people=[_person(row, challenge, names, today) for row in members],
-        feed=[_feed_row(row, names) for row in verifications],
+        people=[_person(row, challenge, known, today) for row in members],
+        feed=[_feed_row(row, known) for row in verifications],
     )
 
 
 def members(session: Session, *, challenge_id: int, cursor: Cursor, today: date) -> tuple[Challenge, Page[Person]]:
     """A page of the participants, in the order of joining. Raises NotThere."""
-    challenge = _find(session, challenge_id)
+    challenge = find(session, challenge_id)
     rows = queries.list_members(session, challenge_id, after=cursor.key(), limit=SIZE + 1)
-    names = _names(session, challenge, [row.user_id for row in rows])
-    people = [_person(row, challenge, names, today) for row in rows]
+    known = names(session, challenge, [row.user_id for row in rows])
+    people = [_person(row, challenge, known, today) for row in rows]
     return challenge, cursor.page(people, lambda person: (person.id,))
 
 
@@ -173,104 +172,41 @@ def feed(
     session: Session, *, challenge_id: int, viewer_id: int, cursor: Cursor, user_id: int | None = None, q: str = ""
 ) -> tuple[Challenge, Page[FeedRow]]:
     """A page of the verifications, newest first (C19). Raises NotThere, FeedHidden."""
-    challenge = _find(session, challenge_id)
+    challenge = find(session, challenge_id)
     mine = queries.find_participant(session, challenge_id, viewer_id)
     if mine is None or mine.quit_at is not None:
         raise FeedHidden
     rows = queries.list_verifications(session, challenge_id, user_id=user_id, q=q, after=cursor.key())
-    names = _names(session, challenge, [row.user_id for row in rows])
-    return challenge, cursor.page([_feed_row(row, names) for row in rows], lambda row: (row.id,))
+    known = names(session, challenge, [row.user_id for row in rows])
+    return challenge, cursor.page([_feed_row(row, known) for row in rows], lambda row: (row.id,))
 
 
 def my_card(session: Session, *, challenge_id: int, user_id: int, today: date) -> StampCard | None:
     """The calendar of somebody's days (C19), none for who does not take part. Raises NotThere."""
-    challenge = _find(session, challenge_id)
+    challenge = find(session, challenge_id)
     mine = queries.find_participant(session, challenge_id, user_id)
     return _card(session, challenge, mine, today) if mine and mine.quit_at is None else None
 
 
-@dataclass(frozen=True)
-class ShareRow:
-    """What one person who staked had done and got."""
-
-    id: int
-    user: PublicUser
-    verified: int
-    rate: int
-    achieved: bool
-    has_quit: bool
-    points: int
-    is_host: bool
-
-
-@dataclass(frozen=True)
-class SettlementPage:
-    """The division of a pot with its arithmetic (C16)."""
-
-    challenge: Challenge
-    settlement: Settlement
-    staked: int
-    needed: int
-    mine: ShareRow | None
-    winners: Sequence[ShareRow]
-    rows: Page[ShareRow]
-
-
-def settlement_of(session: Session, *, challenge_id: int, viewer_id: int, cursor: Cursor) -> SettlementPage:
-    """The settlement, to whoever staked. Raises NotThere before the end, FeedHidden for others."""
-    challenge = _find(session, challenge_id)
-    settlement = queries.find_settlement(session, challenge_id)
-    if settlement is None:
-        raise NotThere
-    me = queries.find_participant(session, challenge_id, viewer_id)
-    if me is None:
-        raise FeedHidden
-    rows = queries.list_shares(session, challenge_id, after=cursor.key())
-    winners = queries.list_winners(session, challenge_id, WINNERS_SHOWN)
-    own = queries.find_share(session, me.id)
-    every = [*rows, *winners]
-    names = _names(session, challenge, [participant.user_id for _share, participant in every] + [viewer_id])
-
-    def shown(share: Share, participant: Participant) -> ShareRow:
-        return ShareRow(
-            id=participant.id,
-            user=names[participant.user_id],
-            verified=share.verified_days,
-            rate=100 * share.verified_days // challenge.days,
-            achieved=share.achieved,
-            has_quit=participant.quit_at is not None,
-            points=share.points,
-            is_host=participant.user_id == challenge.host_id,
-        )
-
-    return SettlementPage(
-        challenge=challenge,
-        settlement=settlement,
-        staked=challenge.pot // challenge.fee,
-        needed=rules.days_needed(challenge.days),
-        mine=shown(own, me) if own else None,
-        winners=[shown(share, participant) for share, participant in winners],
-        rows=cursor.page([shown(share, participant) for share, participant in rows], lambda row: (row.id,)),
-    )
-
-
 def terms_to_edit(session: Session, *, challenge_id: int, user_id: int) -> Challenge:
     """The challenge, for its host to edit. Raises NotThere, NotHost, Frozen."""
-    challenge = _find(session, challenge_id)
+    challenge = find(session, challenge_id)
     challenge.require_host(user_id)
     if challenge.status is not Status.WAITING or challenge.participant_count > 1:
         raise Frozen
     return challenge
 
 
-def _find(session: Session, challenge_id: int) -> Challenge:
+def find(session: Session, challenge_id: int) -> Challenge:
+    """The challenge. Raises NotThere."""
     challenge = queries.find_challenge(session, challenge_id)
     if challenge is None:
         raise NotThere
     return challenge
 
 
-def _names(session: Session, challenge: Challenge, ids: Collection[int]) -> Mapping[int, PublicUser]:
+def names(session: Session, challenge: Challenge, ids: Collection[int]) -> Mapping[int, PublicUser]:
+    """What may be seen of these people, and of the host."""
     return user.names_of(session, {*ids, challenge.host_id})
 
 
@@ -326,10 +262,10 @@ def _state(day: date, today: date, stamps: Collection[date]) -> DayState:
     return DayState.MISSED if day < today else DayState.FUTURE
 
 
-def _person(row: queries.Member, challenge: Challenge, names: Mapping[int, PublicUser], today: date) -> Person:
+def _person(row: queries.Member, challenge: Challenge, known: Mapping[int, PublicUser], today: date) -> Person:
     rate = rules.success_rate(row.verified_days, start=challenge.start_date, due=challenge.due_date, today=today)
-    return Person(row.id, names[row.user_id], rate, row.verified_days, row.user_id == challenge.host_id)
+    return Person(row.id, known[row.user_id], rate, row.verified_days, row.user_id == challenge.host_id)
 
 
-def _feed_row(row: Verification, names: Mapping[int, PublicUser]) -> FeedRow:
-    return FeedRow(row.id, names[row.user_id], row.content, row.day, row.created_at)
+def _feed_row(row: Verification, known: Mapping[int, PublicUser]) -> FeedRow:
+    return FeedRow(row.id, known[row.user_id], row.content, row.day, row.created_at)
