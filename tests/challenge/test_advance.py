@@ -2,6 +2,7 @@
 
 from datetime import timedelta
 from functools import partial
+from importlib import import_module
 from typing import Any
 
 import pytest
@@ -22,6 +23,7 @@ from tests.world import START, night_after, noon
 
 pytestmark = pytest.mark.usefixtures("committed")
 DUE = START + timedelta(days=4)
+SHARING = "SELECT count(*) FROM {} GROUP BY xmin::text"  # how many rows each transaction wrote
 DAYS = [START + timedelta(days=number) for number in range(5)]
 
 
@@ -149,6 +151,21 @@ def test_two_workers_settle_each_challenge_once(race: Race) -> None:
     settled = [challenge_id for run in runs for challenge_id, _step in run.steps]
     assert sorted(settled) == challenges
     assert sound()
+
+
+def test_a_hundred_challenges_at_most_share_a_transaction(app: object, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Three here; each row tells which transaction wrote it."""
+    module = import_module("nene.challenge.service.advance")  # the package has a function of that name
+    assert module.BATCH == 100
+    monkeypatch.setattr(module, "BATCH", 3)
+    challenges = [do(a_challenge)[0] for _ in range(7)]
+    service.advance(noon(START))
+    assert [status(challenge_id) for challenge_id in challenges] == [Status.ONGOING] * 7
+    with reading() as session:
+        assert sorted(session.scalars(text(SHARING.format("challenge")))) == [1, 3, 3]
+    service.advance(night_after(DUE))
+    with reading() as session:
+        assert sorted(session.scalars(text(SHARING.format("settlement")))) == [1, 3, 3]
 
 
 def test_a_verification_and_a_settlement_at_once_agree(race: Race) -> None:
