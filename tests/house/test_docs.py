@@ -3,13 +3,14 @@
 import ast
 import re
 from collections.abc import Iterator
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 
 import pytest
 from pydantic_core import PydanticUndefined
 
 from nene.kernel.settings import Settings
+from tasks import schedule
 from tests.house.code import ROOT
 
 RULES = {
@@ -66,6 +67,17 @@ def settings_of_the_code() -> list[tuple[str, str]]:
     return named
 
 
+def jobs_of(page: str) -> list[str]:
+    """The name of each job in the table of what runs when."""
+    section = page.split("\n## What runs when\n")[1].split("\n## ", maxsplit=1)[0]
+    return re.findall(r"^\|.*\| `([a-z_.]+)` \|$", section, flags=re.MULTILINE)
+
+
+def jobs_of_the_clock() -> list[str]:
+    """Those that are asked for by name; the relay has none."""
+    return [job.args[0] for _trigger, job in schedule.jobs() if isinstance(job, partial)]
+
+
 def paths_named(page: str) -> Iterator[str]:
     """What a page names in code quotes as a path of the repository, and where its links lead."""
     for quoted in re.findall(r"`((?:nene|tasks|tests|templates|static|migrations|docs|stubs|bench)/[^`\s]*)`", page):
@@ -87,6 +99,10 @@ def test_every_setting_is_in_the_table_with_its_default() -> None:
     assert settings_of((ROOT / "docs/operations.md").read_text()) == settings_of_the_code()
 
 
+def test_every_job_of_the_clock_is_in_the_table() -> None:
+    assert jobs_of((ROOT / "docs/operations.md").read_text()) == jobs_of_the_clock()
+
+
 @pytest.mark.parametrize("page", PAGES, ids=lambda path: str(path.relative_to(ROOT)))
 def test_a_page_names_only_what_is_there(page: Path) -> None:
     text = page.read_text()
@@ -101,6 +117,7 @@ def test_faults_are_found() -> None:
     )
     assert [fault[:2] for fault in faults_of(rules_of(page))] == ["U1", "U2"]
     assert [*paths_named(page), *links_of(page)] == ["tests/house/test_docs.py"] * 2 + ["nene/nothing.py", "nothing.md"]
+    assert jobs_of("\n## What runs when\n| now | x | |\n| then | x | `a.b` |\n## C\n| x | `c.d` |\n") == ["a.b"]
     assert settings_of("\n## Settings\n| `NENE_A` | `1` | x |\n| `NENE_B` | | x |\n") == [
         ("NENE_A", "1"),
         ("NENE_B", ""),
