@@ -156,7 +156,7 @@ def ready(challenge_id: int) -> Answer:
 def cancel(challenge_id: int) -> Answer:
     """Cancel, and give every stake back."""
     service.catch_up(challenge_id, arrived_at())
-    in_transaction(service.cancel_challenge, challenge_id=challenge_id, user_id=current_user.id, today=arrived_on())
+    in_transaction(service.cancel_challenge, challenge_id=challenge_id, user_id=current_user.id)
     return _changed(challenge_id, _("챌린지를 취소했어요. 참가비는 모두 돌려드렸어요."))
 
 

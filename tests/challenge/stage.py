@@ -10,7 +10,7 @@ from nene.challenge.terms import Status
 from nene.kernel.db import in_transaction
 from tests import world
 from tests.conftest import Clocks
-from tests.world import NOW, START, TODAY, night_after, noon
+from tests.world import NOW, START, night_after, noon
 
 FEE = 1_000
 POINTS = 5_000
@@ -34,7 +34,7 @@ def reach(status: Status, clock: Clocks) -> Cast:
     if status is Status.READY:
         in_transaction(service.close_recruiting, challenge_id=cast.id, user_id=cast.host)
     if status is Status.CANCELED:
-        in_transaction(service.cancel_challenge, challenge_id=cast.id, user_id=cast.host, today=TODAY)
+        in_transaction(service.cancel_challenge, challenge_id=cast.id, user_id=cast.host)
     if status in {Status.ONGOING, Status.FINISHED}:
         clock.stop_at(noon(START))
         service.advance(noon(START))

@@ -152,7 +152,7 @@ class Histories(RuleBasedStateMachine):
         user_id, (challenge_id, model) = self.person(who), self.challenge(which)
         allowed = user_id == model.host and model.status in {"WAITING", "READY"}
         cancel = lambda: service.cancel_challenge(  # noqa: E731
-            self.session, challenge_id=challenge_id, user_id=user_id, today=self.today
+            self.session, challenge_id=challenge_id, user_id=user_id
         )
         assert self.attempt(cancel) == allowed
         if allowed:

@@ -16,7 +16,7 @@ from nene.kernel.lock import Crowded, crowd_lock
 from nene.point import service as point
 from tests import world
 from tests.conftest import Race
-from tests.world import NOW, TODAY
+from tests.world import NOW
 
 FEE = 1_000
 
@@ -86,7 +86,7 @@ def test_quitting_and_cancelling_at_once_refund_once(race: Race) -> None:
         joining(challenge_id, user_id)()
     with reading() as session:
         host = session.get_one(Challenge, challenge_id).host_id
-    cancel = partial(in_transaction, service.cancel_challenge, challenge_id=challenge_id, user_id=host, today=TODAY)
+    cancel = partial(in_transaction, service.cancel_challenge, challenge_id=challenge_id, user_id=host)
     race(cancel, *(quitting(challenge_id, user_id) for user_id in people))
     with reading() as session:
         assert [point.balance_of(session, user_id) for user_id in (host, *people)] == [5_000] * 4

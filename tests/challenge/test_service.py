@@ -36,7 +36,7 @@ from nene.notification.terms import Type
 from nene.point import service as point
 from nene.point.errors import NotEnoughPoints
 from tests import world
-from tests.world import NOW, START, TODAY, noon
+from tests.world import NOW, START, noon
 
 FEE = 1_000
 
@@ -242,7 +242,7 @@ def test_cancelling_gives_every_stake_back_and_tells_everybody(
     session: Session, host: int, guest: int, waiting: int
 ) -> None:
     world.joined(session, waiting, guest)
-    service.cancel_challenge(session, challenge_id=waiting, user_id=host, today=TODAY)
+    service.cancel_challenge(session, challenge_id=waiting, user_id=host)
     assert get(session, waiting).status is Status.CANCELED
     assert [point.balance_of(session, user_id) for user_id in (host, guest)] == [5_000, 5_000]
     assert Type.CHALLENGE_CANCELED in told(session, guest)
@@ -257,9 +257,7 @@ def test_an_admin_cancels_a_running_one_and_quitters_get_their_stake_too(
     world.joined(session, waiting, guest, other)
     start(session, waiting)
     quit_(session, waiting, guest, noon(START))
-    service.cancel_challenge(
-        session, challenge_id=waiting, user_id=None, admin_id=host, today=TODAY, why="운영 원칙에 어긋나요."
-    )
+    service.cancel_challenge(session, challenge_id=waiting, user_id=None, admin_id=host, why="운영 원칙에 어긋나요.")
     assert [point.balance_of(session, user_id) for user_id in (host, guest, other)] == [5_000] * 3
     assert not world.faults(session)
 
@@ -267,16 +265,16 @@ def test_an_admin_cancels_a_running_one_and_quitters_get_their_stake_too(
 @pytest.mark.parametrize("by_host", [True, False])
 def test_what_is_over_is_not_cancelled(session: Session, host: int, guest: int, waiting: int, by_host: bool) -> None:
     world.joined(session, waiting, guest)
-    service.cancel_challenge(session, challenge_id=waiting, user_id=host, today=TODAY)
+    service.cancel_challenge(session, challenge_id=waiting, user_id=host)
     with pytest.raises(CannotCancel):
-        service.cancel_challenge(session, challenge_id=waiting, user_id=host if by_host else None, today=TODAY)
+        service.cancel_challenge(session, challenge_id=waiting, user_id=host if by_host else None)
 
 
 def test_the_host_does_not_cancel_a_running_one(session: Session, host: int, guest: int, waiting: int) -> None:
     world.joined(session, waiting, guest)
     start(session, waiting)
     with pytest.raises(CannotCancel):
-        service.cancel_challenge(session, challenge_id=waiting, user_id=host, today=START)
+        service.cancel_challenge(session, challenge_id=waiting, user_id=host)
 
 
 # C8
@@ -295,7 +293,7 @@ def test_recruiting_closes_with_enough_people(session: Session, host: int, guest
 
 HOST_ONLY: dict[str, Callable[[Session, int, int], None]] = {
     "close": lambda session, one, who: service.close_recruiting(session, challenge_id=one, user_id=who),
-    "cancel": lambda session, one, who: service.cancel_challenge(session, challenge_id=one, user_id=who, today=TODAY),
+    "cancel": lambda session, one, who: service.cancel_challenge(session, challenge_id=one, user_id=who),
 }
 
 

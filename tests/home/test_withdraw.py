@@ -135,7 +135,7 @@ def test_whoever_has_quit_stays_until_it_is_over(kim: int, clock: Clocks) -> Non
 
 def test_a_challenge_that_was_cancelled_holds_nobody(kim: int) -> None:
     opened = in_transaction(hosts, kim)
-    in_transaction(challenge.cancel_challenge, challenge_id=opened, user_id=kim, today=world.TODAY)
+    in_transaction(challenge.cancel_challenge, challenge_id=opened, user_id=kim)
     leave(kim)
     assert not is_alive(kim)
 

@@ -14,7 +14,7 @@ from nene.kernel.clock import seoul_midnight
 from nene.kernel.db import in_transaction
 from tests import world
 from tests.conftest import Clocks
-from tests.world import NOW, TODAY
+from tests.world import NOW
 
 FEE = 1_000
 MOST_QUERIES = 12
@@ -56,7 +56,7 @@ def stake_and_return(session: Session, user_id: int) -> int:
     """One entry and one refund of FEE, after a gift of 5,000; gives the challenge."""
     world.give(session, user_id, 5_000)
     opened = world.opened(session, user_id, fee=FEE)
-    challenge.cancel_challenge(session, challenge_id=opened, user_id=user_id, today=TODAY)
+    challenge.cancel_challenge(session, challenge_id=opened, user_id=user_id)
     return opened
 
 

@@ -1,6 +1,6 @@
 """What a host does: open, edit, close recruiting, cancel."""
 
-from datetime import date, datetime
+from datetime import datetime
 
 from sqlalchemy.orm import Session
 
@@ -46,7 +46,7 @@ def close_recruiting(session: Session, *, challenge_id: int, user_id: int) -> No
 
 
 def cancel_challenge(
-    session: Session, *, challenge_id: int, user_id: int | None, today: date, why: str = "", admin_id: int | None = None
+    session: Session, *, challenge_id: int, user_id: int | None, why: str = "", admin_id: int | None = None
 ) -> None:
     """Cancel and give every stake back (C7): `user_id` the host; none for an admin, who gives a reason.
 
@@ -61,7 +61,6 @@ def cancel_challenge(
         target=f"challenge:{challenge_id}",
         who=user_id or admin_id,
         refunded=challenge.pot,
-        on=today.isoformat(),
         why=why,
     )
 

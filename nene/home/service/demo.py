@@ -207,7 +207,7 @@ class _Stage:
         if plan.closes:
             in_transaction(challenge.close_recruiting, challenge_id=opened, user_id=host)
         if plan.cancels:
-            in_transaction(challenge.cancel_challenge, challenge_id=opened, user_id=host, today=seoul_date(moment))
+            in_transaction(challenge.cancel_challenge, challenge_id=opened, user_id=host)
         self.opened[plan.name] = opened
 
     def _spend_day(self, plan: Plan, day: int, moment: datetime) -> None:
