@@ -80,6 +80,7 @@ def create_app(settings: Settings | None = None, redis_timeout: float = redis.TI
 def _follow_demo_clock() -> None:
     if request.endpoint not in web.QUIET:
         demo_clock.refresh()
+        web.note_arrival()
 
 
 def _around(settings: Settings) -> dict[str, Any]:

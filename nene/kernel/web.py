@@ -89,10 +89,15 @@ def init(app: Flask) -> None:
     app.register_blueprint(health.blueprint)
 
 
+def note_arrival() -> None:
+    """Keep the moment of arrival, before anything that may wait; once more when the demo clock has been read."""
+    g.arrived_at = business.now()
+
+
 def arrived_at() -> datetime:
     """The business moment at which the request arrived; the same however long it waits for a lock."""
     if "arrived_at" not in g:
-        g.arrived_at = business.now()
+        note_arrival()
     return cast("datetime", g.arrived_at)
 
 
@@ -196,6 +201,7 @@ def refused(refusal: Refusal) -> Response:
 
 def _begin() -> None:
     g.began = perf_counter()
+    note_arrival()
     given = request.headers.get("X-Request-ID", "")
     trusted = settings.current().trusted_proxies and re.fullmatch(r"[\w.-]{8,64}", given)
     g.request_id = given if trusted else uuid4().hex

@@ -10,7 +10,7 @@ from sqlalchemy import select
 from nene.challenge import service
 from nene.challenge.models import Verification
 from nene.challenge.terms import Status
-from nene.kernel import lock
+from nene.kernel import auth, lock
 from nene.kernel.clock import seoul_date, seoul_midnight
 from nene.kernel.db import in_transaction, reading
 from nene.kernel.lock import crowd_lock
@@ -45,6 +45,27 @@ def test_a_verification_that_had_to_wait_counts_for_the_day_on_which_it_arrived(
         [row] = session.scalars(select(Verification))
     assert (row.day, seoul_date(row.created_at)) == (day, day)
     assert seoul_date(clock.business.now()) == day + timedelta(days=1)
+
+
+def test_a_request_that_had_to_wait_for_its_sign_in_counts_for_that_day_too(
+    app: Flask, clock: Clocks, race: Race
+) -> None:
+    """Before the route is reached already: the access token is gone, and the session's row is held."""
+    cast = reach(Status.ONGOING, clock)
+    midnight = seoul_midnight(START + timedelta(days=1))
+    clock.stop_at(midnight - timedelta(seconds=1))
+    browser = world.signed_in(app, cast.guest)
+    token = world.token(browser)
+    browser.delete_cookie(auth.ACCESS)
+    path, data = f"/challenges/{cast.id}/verifications", {"csrf_token": token, "content": "겨우 했어요"}
+    held = hold("user_session", user_id=cast.guest)
+    answer, _released = race(
+        partial(browser.post, path, data=data),
+        partial(let_go, held, once_wait=1, then=partial(clock.stop_at, midnight + timedelta(seconds=1))),
+    )
+    assert answer.status_code == 303
+    with reading() as session:
+        assert session.scalars(select(Verification.day)).all() == [START]
 
 
 @pytest.fixture
