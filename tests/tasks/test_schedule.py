@@ -53,6 +53,8 @@ def is_led() -> bool:
 def test_of_two_schedulers_one_leads_and_the_other_takes_over(app: Flask, leader: Scheduler) -> None:
     second = Scheduler(app)
     second.run()  # gives up at once, instead of leading until it is stopped
+    assert not second.stopped.is_set()
+    assert is_led()
     leader.stopped.set()
     leader.join()
     wait_until(lambda: not is_led())
