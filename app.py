@@ -1,8 +1,8 @@
 """Wires the product together: settings, database, Redis, broker, domains. The only place that does."""
 
-from typing import Any
+from typing import Any, cast
 
-from flask import Flask, request, url_for
+from flask import Flask, g, request, url_for
 from flask_babel import Babel
 from flask_babel import lazy_gettext as _
 from flask_login import current_user
@@ -73,8 +73,15 @@ def create_app(settings: Settings | None = None, redis_timeout: float = redis.TI
         nene.admin.cli.admin,
     ):
         app.cli.add_command(group)
-    app.context_processor(lambda: _around(settings))
+    operator = _operator(settings)
+    app.context_processor(lambda: {**_around(), "operator": operator})
     return app
+
+
+def _operator(settings: Settings) -> dict[str, str]:
+    """The legal details of who runs this, for the footer."""
+    values = settings.model_dump()
+    return {name.removeprefix("operator_"): values[name] for name in values if name.startswith("operator_")}
 
 
 def _follow_demo_clock() -> None:
@@ -83,10 +90,17 @@ def _follow_demo_clock() -> None:
         web.note_arrival()
 
 
-def _around(settings: Settings) -> dict[str, Any]:
-    """What the layout shows on every page; the balance and the badge are there without JavaScript."""
+def _around() -> dict[str, Any]:
+    """What the layout shows on every page; read once a request, though a fragment and its message are two templates."""
+    if "around" not in g:
+        g.around = _read_around()
+    return cast("dict[str, Any]", g.around)
+
+
+def _read_around() -> dict[str, Any]:
+    """The balance and the badge are there without JavaScript."""
     identity = current_user if current_user.is_authenticated else None
-    around: dict[str, Any] = {"balance": None, "unread": 0, "staked": None}
+    around: dict[str, Any] = {"balance": None, "unread": 0}
     if identity is not None:
         with reading() as session:
             around["balance"] = point.balance_of(session, identity.id)
@@ -94,12 +108,7 @@ def _around(settings: Settings) -> dict[str, Any]:
     return {
         "identity": identity,
         **around,
-        "demo_day": None if settings.production else web.arrived_on(),
-        "operator": {
-            name.removeprefix("operator_"): value
-            for name, value in settings.model_dump().items()
-            if name.startswith("operator_")
-        },
+        "demo_day": None if settings_.current().production else web.arrived_on(),
         "tabs": TABS,
         "page_of": _page_of,
         "open_stakes": _open_stakes,

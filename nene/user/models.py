@@ -44,11 +44,6 @@ class User(Base):
     withdrawn_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True), comment="business clock")
 
     @property
-    def is_alive(self) -> bool:
-        """Whether the account was not withdrawn."""
-        return self.withdrawn_at is None
-
-    @property
     def public(self) -> PublicUser:
         """What anybody may see."""
         return PublicUser(self.id, self.nickname, None, self.bio, seoul_date(self.created_at))

@@ -276,3 +276,16 @@ def test_after_the_last_day_there_is_only_waiting(app: Flask, stage: Stage, cloc
     assert "마지막 날이 지났어요." in html
     assert "<textarea" not in html
     assert "챌린지 그만두기" not in html
+
+
+def test_a_fragment_and_its_message_read_the_badge_once(app: Flask, stage: Stage) -> None:
+    cast = stage(Status.WAITING)
+    browser = world.signed_in(app, cast.stranger)
+    token = world.token(browser)
+    with world.statements() as sent:
+        answer = browser.post(
+            f"/challenges/{cast.id}/join", data={"csrf_token": token, "version": "1"}, headers={"HX-Request": "true"}
+        )
+    assert answer.status_code == 200
+    assert sum("notification.read_at IS NULL" in statement for statement in sent) == 1
+    assert f'value="{POINTS - FEE}"' in browser.get("/points/balance").text

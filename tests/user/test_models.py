@@ -59,7 +59,7 @@ def test_nobody_becomes_too_young_to_have_joined() -> None:
 def test_who_withdraws_leaves_the_bare_id() -> None:
     kim = user()
     kim.withdraw(NOW)
-    assert not kim.is_alive
+    assert kim.withdrawn_at is not None
     assert (kim.public.id, kim.public.nickname, kim.public.bio) == (7, "탈퇴한 회원", "")
     assert (kim.email, kim.email_verified_at, kim.password_hash, kim.nickname_key, kim.birth_on) == (None,) * 5
     assert (kim.find_by_email, kim.role) == (False, Role.USER)

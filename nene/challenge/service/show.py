@@ -112,11 +112,6 @@ class Detail:
     people: Sequence[Person]
     feed: Sequence[FeedRow]
 
-    @property
-    def days_to_start(self) -> int:
-        """Days until the start, 0 from the start on."""
-        return max((self.challenge.start_date - self.today).days, 0)
-
 
 def show_challenge(session: Session, *, challenge_id: int, viewer_id: int | None, today: date) -> Detail:
     """A challenge as its page shows it to the viewer. Raises NotThere."""
