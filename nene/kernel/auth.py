@@ -12,19 +12,15 @@ from base64 import urlsafe_b64encode
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
-from functools import cache
 from typing import Any
 
 from flask import Flask, g, request, session
 from flask_login import AnonymousUserMixin, LoginManager, current_user
-from joserfc import jwt
-from joserfc.errors import JoseError
-from joserfc.jwk import OctKey
 from sqlalchemy.orm import Session
 from structlog.contextvars import bind_contextvars
 from werkzeug.wrappers import Request, Response
 
-from nene.kernel import settings
+from nene.kernel import settings, tokens
 from nene.kernel.clock import wall
 from nene.kernel.db import in_transaction, reading
 from nene.kernel.web import QUIET, to_login
@@ -141,26 +137,23 @@ def access_token(signed_in: SignedIn) -> str:
         "sub": str(signed_in.identity.id),
         "sid": signed_in.identity.session_id,
         "gen": signed_in.generation,
-        "exp": int((wall.now() + ACCESS_LIFE).timestamp()),
     }
-    return jwt.encode({"alg": "HS256"}, claims, _access_key(settings.current().secret_key))
+    return tokens.sign("access token", claims, life=ACCESS_LIFE)
 
 
 def read_access(token: str) -> AccessToken | None:
     """Read an access token; none if it is not ours."""
+    claims = tokens.read("access token", token, expired_too=True) or {}
     try:
-        claims = jwt.decode(token, _access_key(settings.current().secret_key), algorithms=["HS256"]).claims
         expired = claims["exp"] <= wall.now().timestamp()
         return AccessToken(int(claims["sub"]), int(claims["sid"]), int(claims["gen"]), expired)
-    except (JoseError, KeyError, TypeError, ValueError):
+    except (KeyError, TypeError, ValueError):
         return None
 
 
 def refresh_token(session_id: int, generation: int) -> str:
     """Compute the refresh token of a generation: always the same one."""
-    seal = hmac.digest(
-        _derived(settings.current().secret_key, "refresh token"), f"{session_id}.{generation}".encode(), hashlib.sha256
-    )
+    seal = hmac.digest(tokens.derived("refresh token"), f"{session_id}.{generation}".encode(), hashlib.sha256)
     return f"{session_id}.{generation}.{urlsafe_b64encode(seal).rstrip(b'=').decode()}"
 
 
@@ -171,15 +164,6 @@ def read_refresh(token: str) -> tuple[int, int] | None:
         return None
     session_id, generation = int(found[1]), int(found[2])
     return (session_id, generation) if hmac.compare_digest(token, refresh_token(session_id, generation)) else None
-
-
-def _derived(secret: str, use: str) -> bytes:
-    return hmac.digest(secret.encode(), use.encode(), hashlib.sha256)
-
-
-@cache
-def _access_key(secret: str) -> OctKey:
-    return OctKey.import_key(_derived(secret, "access token"))
 
 
 def _look() -> None:

@@ -1,5 +1,6 @@
 """Every setting of the product, typed and checked once at the start (O5)."""
 
+from dataclasses import dataclass
 from typing import Annotated, Literal, cast
 
 from pydantic import Field, PostgresDsn, RedisDsn, UrlConstraints, ValidationError, field_validator, model_validator
@@ -8,10 +9,28 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 DEMO_SECRET = "only-for-demo-never-in-production"  # noqa: S105 - refused in production below
 WebUrl = Annotated[Url, UrlConstraints(allowed_schemes=["http", "https"])]
+SmtpUrl = Annotated[Url, UrlConstraints(allowed_schemes=["smtp", "smtps"], host_required=True)]
+KAKAO, NAVER, GOOGLE = (
+    "https://kauth.kakao.com/oauth",
+    "https://nid.naver.com/oauth2.0",
+    "https://oauth2.googleapis.com",
+)
 
 
 class SettingsWrong(SystemExit):
     """Stops the start with the names of the wrong settings and what is expected of them."""
+
+
+@dataclass(frozen=True)
+class OAuthClient:
+    """What we are to a provider of social sign-in, and where it is asked."""
+
+    client_id: str
+    client_secret: str
+    authorize_url: str
+    token_url: str
+    userinfo_url: str
+    unlink_url: str
 
 
 class Settings(BaseSettings):
@@ -26,6 +45,28 @@ class Settings(BaseSettings):
     secret_key: str = Field(DEMO_SECRET, min_length=32)
     database_url: PostgresDsn = PostgresDsn("postgresql+psycopg://localhost/nene")
     redis_url: RedisDsn = RedisDsn("redis://localhost:6379/0")
+    elasticsearch_url: WebUrl | None = None
+    smtp_url: SmtpUrl | None = None
+    mail_from: str = Field("no-reply@nene.test", pattern=r"^[^\s@<>]+@[^\s@<>]+$")
+    mailbox_url: WebUrl | None = None
+    oauth_kakao_client_id: str | None = None
+    oauth_kakao_client_secret: str = ""
+    oauth_kakao_authorize_url: WebUrl = Url(f"{KAKAO}/authorize")
+    oauth_kakao_token_url: WebUrl = Url(f"{KAKAO}/token")
+    oauth_kakao_userinfo_url: WebUrl = Url("https://kapi.kakao.com/v2/user/me")
+    oauth_kakao_unlink_url: WebUrl = Url("https://kapi.kakao.com/v1/user/unlink")
+    oauth_naver_client_id: str | None = None
+    oauth_naver_client_secret: str = ""
+    oauth_naver_authorize_url: WebUrl = Url(f"{NAVER}/authorize")
+    oauth_naver_token_url: WebUrl = Url(f"{NAVER}/token")
+    oauth_naver_userinfo_url: WebUrl = Url("https://openapi.naver.com/v1/nid/me")
+    oauth_naver_unlink_url: WebUrl = Url(f"{NAVER}/token")
+    oauth_google_client_id: str | None = None
+    oauth_google_client_secret: str = ""
+    oauth_google_authorize_url: WebUrl = Url("https://accounts.google.com/o/oauth2/v2/auth")
+    oauth_google_token_url: WebUrl = Url(f"{GOOGLE}/token")
+    oauth_google_userinfo_url: WebUrl = Url("https://openidconnect.googleapis.com/v1/userinfo")
+    oauth_google_unlink_url: WebUrl = Url(f"{GOOGLE}/revoke")
     public_url: WebUrl | None = None
     rate_scale: float = Field(1.0, gt=0)
     trusted_proxies: int = Field(0, ge=0, le=10)
@@ -72,6 +113,11 @@ class Settings(BaseSettings):
     def secure_cookies(self) -> bool:
         """Secure is off only on http://localhost (U5)."""
         return not self.site.startswith(("http://localhost", "http://127.0.0.1"))
+
+    def oauth(self, provider: str) -> OAuthClient | None:
+        """What is needed to sign in with kakao, naver or google; none if we are not known there."""
+        values = {name: getattr(self, f"oauth_{provider}_{name}") for name in OAuthClient.__dataclass_fields__}
+        return OAuthClient(**{name: str(value) for name, value in values.items()}) if values["client_id"] else None
 
     @classmethod
     def load(cls) -> "Settings":

@@ -6,7 +6,7 @@ import pytest
 from joserfc import jwt
 from joserfc.jwk import OctKey
 
-from nene.kernel import auth, settings
+from nene.kernel import auth, tokens
 from nene.kernel.auth import Identity, SignedIn
 from tests import world
 from tests.conftest import Clocks
@@ -49,7 +49,7 @@ def test_only_our_algorithm_and_our_key_are_taken() -> None:
         assert auth.read_access(jwt.encode({"alg": "HS256"}, claims, OctKey.import_key(key))) is None
     unsigned = "eyJhbGciOiJub25lIn0.eyJzdWIiOiI3Iiwic2lkIjo3MCwiZ2VuIjozLCJleHAiOjk5OTk5OTk5OTl9."
     assert auth.read_access(unsigned) is None
-    long = jwt.encode({"alg": "HS512"}, claims, auth._access_key(settings.current().secret_key), algorithms=["HS512"])
+    long = jwt.encode({"alg": "HS512"}, claims, tokens._key("access token"), algorithms=["HS512"])
     assert auth.read_access(long) is None
 
 
@@ -57,9 +57,7 @@ def test_only_our_algorithm_and_our_key_are_taken() -> None:
     "claims", [{}, {"sub": "x", "sid": 1, "gen": 1, "exp": 9e9}, {"sub": "7", "exp": 9e9}, {"exp": "x"}]
 )
 def test_a_token_without_its_claims_is_none(claims: dict[str, object]) -> None:
-    assert (
-        auth.read_access(jwt.encode({"alg": "HS256"}, claims, auth._access_key(settings.current().secret_key))) is None
-    )
+    assert auth.read_access(jwt.encode({"alg": "HS256"}, claims, tokens._key("access token"))) is None
 
 
 def test_the_refresh_token_is_no_access_token() -> None:
