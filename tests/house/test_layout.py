@@ -12,6 +12,7 @@ FILES = {
     *("__init__", "routes", "forms", "cli", "service", "gateway", "search", "queries", "models", "rules", "errors"),
     "terms",
 }
+FOLDERS = {("routes",), ("forms",), ("service",)}
 NEVER = {"utils", "util", "helpers", "helper", "common", "manager", "base", "misc"}
 
 
@@ -27,8 +28,8 @@ def misplaced(path: str) -> Iterator[str]:
         yield f"{path}: {folders[0]} is no domain"
     elif folders[0] != "kernel" and len(folders) == 1 and name not in FILES:
         yield f"{path}: no domain has a {name}.py"
-    elif folders[0] != "kernel" and len(folders) > 1 and folders[1:] != ("service",):
-        yield f"{path}: only service may be a folder"
+    elif folders[0] != "kernel" and len(folders) > 1 and folders[1:] not in FOLDERS:
+        yield f"{path}: only routes, forms and service may be folders"
 
 
 def test_every_file_has_its_place() -> None:

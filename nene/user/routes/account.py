@@ -1,0 +1,100 @@
+"""Signing up, in and out; the legal pages."""
+
+import structlog
+from flask import render_template, request, url_for
+from flask_babel import gettext as _
+
+from nene.kernel import auth
+from nene.kernel.db import in_transaction, reading
+from nene.kernel.security import Attempt, limit_sign_up
+from nene.kernel.web import Answer, arrived_at, go_to, own_path
+from nene.user import service
+from nene.user.errors import FieldRefused, SignInFailed
+from nene.user.forms.account import SignInForm, SignUpForm
+from nene.user.routes.blueprint import MINUTES, blueprint, refused_at
+from nene.user.terms import VERSIONS, Document
+
+log = structlog.get_logger(__name__)
+SIGN_UP, SIGN_IN = "user/signup.html", "user/login.html"
+
+
+@blueprint.route("/signup", methods=["GET", "POST"])
+@limit_sign_up
+def signup() -> Answer:
+    """Open an account, and be signed in."""
+    if request.method == "GET":
+        return render_template(SIGN_UP, form=SignUpForm.blank())
+    form = SignUpForm.checked(SIGN_UP)
+    with reading() as session:
+        refusals = service.taken(session, email=form.email.data, nickname=form.nickname.data)
+    if refusals:
+        return refused_at(form, SIGN_UP, *refusals)
+    password_hash = service.hash_password(form.password.data or "")
+    try:
+        signed_in = in_transaction(
+            service.sign_up,
+            password_hash=password_hash,
+            now=arrived_at(),
+            user_agent=request.user_agent.string,
+            **form.account,
+        )
+    except FieldRefused as refusal:
+        return refused_at(form, SIGN_UP, refusal)
+    auth.sign_in(signed_in)
+    return go_to(url_for("home.index"), message=_("가입했어요. 첫 챌린지를 골라 보세요."))
+
+
+@blueprint.route("/login", methods=["GET", "POST"])
+def login() -> Answer:
+    """Sign in; takes as long, and says the same, whether the e-mail is known or not."""
+    if request.method == "GET":
+        return render_template(SIGN_IN, form=SignInForm.blank(next=own_path(request.args.get("next")) or ""))
+    form = SignInForm.checked(SIGN_IN)
+    email = service.email_key(form.email.data or "")
+    attempt = Attempt(
+        {
+            f"sign-in:{email}:{request.remote_addr}": 5,
+            f"sign-in:{email}": 50,
+            f"sign-in-from:{request.remote_addr}": 100,
+        },
+        minutes=MINUTES,
+    )
+    with reading() as session:
+        user = service.find_by_email(session, email)
+    if not service.check_password(user, form.password.data or "") or user is None:
+        log.info("sign_in.failed")
+        return refused_at(form, SIGN_IN, SignInFailed())
+    attempt.succeeded()
+    signed_in = in_transaction(
+        service.sign_in,
+        user_id=user.id,
+        checked_hash=user.password_hash,
+        user_agent=request.user_agent.string,
+        instead_of=auth.session_of_browser(),
+    )
+    auth.sign_in(signed_in)
+    return go_to(own_path(form.next.data) or url_for("home.index"))
+
+
+@blueprint.post("/logout")
+def logout() -> Answer:
+    """Sign out, also when the tokens have expired meanwhile (U7)."""
+    session_id = auth.session_of_browser()
+    if session_id is not None:
+        in_transaction(service.sign_out, session_id=session_id)
+    auth.sign_out()
+    response = go_to(url_for("home.index"), message=_("로그아웃했어요."))
+    response.headers["Clear-Site-Data"] = '"cache"'  # going back must not show pages of who has left
+    return response
+
+
+@blueprint.get("/terms")
+def terms() -> Answer:
+    """What one agrees to."""
+    return render_template("home/terms.html", version=VERSIONS[Document.TERMS])
+
+
+@blueprint.get("/privacy")
+def privacy() -> Answer:
+    """What is kept of a person, why, and how long."""
+    return render_template("home/privacy.html", version=VERSIONS[Document.PRIVACY])
