@@ -1,9 +1,20 @@
-"""Accounts, their consents and sessions, with the verbs that change them."""
+"""Accounts with what belongs to them: consents, sessions, social links, pictures; and the verbs that change them."""
 
 from datetime import date, datetime
 from secrets import randbits
 
-from sqlalchemy import BigInteger, CheckConstraint, Enum, ForeignKey, Identity, Index, String, Text
+from sqlalchemy import (
+    BigInteger,
+    CheckConstraint,
+    Enum,
+    ForeignKey,
+    Identity,
+    Index,
+    LargeBinary,
+    String,
+    Text,
+    UniqueConstraint,
+)
 from sqlalchemy.orm import Mapped, mapped_column
 from sqlalchemy.types import DateTime
 
@@ -12,7 +23,7 @@ from nene.kernel.db import Base
 from nene.user import rules
 from nene.user.errors import BirthDateFixed, TooYoung, TooYoungToJoin
 from nene.user.rules import Renewal
-from nene.user.terms import GONE, Document, PublicUser, Role
+from nene.user.terms import GONE, Document, Provider, PublicUser, Role
 
 
 class User(Base):
@@ -25,7 +36,8 @@ class User(Base):
         CheckConstraint("(withdrawn_at IS NULL) = (nickname_key IS NOT NULL)", name="nickname_key"),
         CheckConstraint("withdrawn_at IS NOT NULL OR birth_on IS NOT NULL", name="birth_on"),
         CheckConstraint(
-            "withdrawn_at IS NULL OR (email IS NULL AND password_hash IS NULL AND birth_on IS NULL AND bio = '')",
+            "withdrawn_at IS NULL OR (email IS NULL AND password_hash IS NULL AND birth_on IS NULL "
+            "AND bio = '' AND image IS NULL)",
             name="withdrawn_is_bare",
         ),
     )
@@ -39,6 +51,7 @@ class User(Base):
     nickname_key: Mapped[str | None] = mapped_column(Text, unique=True, comment="NFKC and case-folded")
     birth_on: Mapped[date | None]
     bio: Mapped[str] = mapped_column(String(rules.BIO_LONGEST), default="")
+    image: Mapped[str | None] = mapped_column(Text, comment="the key of the picture; a new one for each picture")
     find_by_email: Mapped[bool] = mapped_column(default=False, comment="whether members may find them by e-mail")
     created_at: Mapped[datetime] = mapped_column(DateTime(timezone=True), comment="business clock")
     withdrawn_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True), comment="business clock")
@@ -46,7 +59,7 @@ class User(Base):
     @property
     def public(self) -> PublicUser:
         """What anybody may see."""
-        return PublicUser(self.id, self.nickname, None, self.bio, seoul_date(self.created_at))
+        return PublicUser(self.id, self.nickname, self.image, self.bio, seoul_date(self.created_at))
 
     def require_age(self, age: int, today: date) -> None:
         """Raises TooYoung below full age."""
@@ -72,7 +85,7 @@ class User(Base):
         self.withdrawn_at = now
         self.nickname, self.nickname_key = GONE, None
         self.email = self.email_verified_at = self.password_hash = self.birth_on = None
-        self.bio, self.find_by_email, self.role = "", False, Role.USER
+        self.bio, self.image, self.find_by_email, self.role = "", None, False, Role.USER
 
 
 class UserSession(Base):
@@ -130,3 +143,54 @@ class Consent(Base):
     )
     version: Mapped[str] = mapped_column(Text, primary_key=True)
     agreed_at: Mapped[datetime] = mapped_column(DateTime(timezone=True), comment="wall clock")
+
+
+def _provider() -> Enum:
+    return Enum(Provider, native_enum=False, length=8, create_constraint=True, name="provider")
+
+
+class SocialLink(Base):
+    """An account at a provider by which somebody signs in (U4)."""
+
+    __tablename__ = "user_social_link"
+    __table_args__ = (UniqueConstraint("user_id", "provider"),)
+
+    provider: Mapped[Provider] = mapped_column(_provider(), primary_key=True)
+    subject: Mapped[str] = mapped_column(Text, primary_key=True, comment="the provider's stable id")
+    user_id: Mapped[int] = mapped_column(ForeignKey("user_account.id"))
+    sealed_token: Mapped[str | None] = mapped_column(Text, comment="for unlinking there; encrypted")
+    linked_at: Mapped[datetime] = mapped_column(DateTime(timezone=True), comment="wall clock")
+
+
+class Unlinking(Base):
+    """A link that is gone here, and still to be ended at the provider; it says nothing of whose it was."""
+
+    __tablename__ = "user_unlinking"
+
+    id: Mapped[int] = mapped_column(BigInteger, Identity(), primary_key=True)
+    provider: Mapped[Provider] = mapped_column(_provider())
+    sealed_token: Mapped[str] = mapped_column(Text, comment="encrypted")
+    asked_at: Mapped[datetime] = mapped_column(DateTime(timezone=True), comment="wall clock")
+
+
+class UserImage(Base):
+    """A profile picture in one width; a new picture has a new key, so that browsers may keep it for ever."""
+
+    __tablename__ = "user_image"
+
+    key: Mapped[str] = mapped_column(Text, primary_key=True)
+    width: Mapped[int] = mapped_column(primary_key=True, autoincrement=False, comment="and height, in pixels")
+    webp: Mapped[bytes] = mapped_column(LargeBinary)
+
+
+class RetainedIdentity(Base):
+    """Who somebody was who once paid and has left: kept apart, as long as the law asks (U9)."""
+
+    __tablename__ = "retained_identity"
+    __table_args__ = (Index(None, "delete_on"),)
+
+    user_id: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
+    email: Mapped[str] = mapped_column(Text)
+    joined_at: Mapped[datetime] = mapped_column(DateTime(timezone=True))
+    withdrawn_at: Mapped[datetime] = mapped_column(DateTime(timezone=True))
+    delete_on: Mapped[date] = mapped_column(comment="Seoul date, five years after leaving")

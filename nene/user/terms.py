@@ -14,6 +14,14 @@ class Role(StrEnum):
     ADMIN = "ADMIN"
 
 
+class Provider(StrEnum):
+    """Where one may sign in from."""
+
+    KAKAO = "kakao"
+    NAVER = "naver"
+    GOOGLE = "google"
+
+
 class Document(StrEnum):
     """What one agrees to at sign-up."""
 
