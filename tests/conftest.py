@@ -27,6 +27,8 @@ from nene.kernel.settings import Settings
 from tests import browser as browsers
 from tests import servers
 
+pytest_plugins = ["tests.standins"]
+
 FAILURES = servers.ROOT / ".cache/failures"
 as_started = {each: each._read for each in (clocks.wall, clocks.business)}  # how the clocks run
 shared = pytest.StashKey[servers.SharedServers]()
