@@ -4,7 +4,7 @@ from typing import ClassVar
 
 from flask_babel import lazy_gettext as _
 
-from nene.kernel.errors import NotAllowed, Refusal
+from nene.kernel.errors import NotAllowed, NothingDone, Refusal
 
 
 class FieldRefused(Refusal):
@@ -61,3 +61,16 @@ class PasswordWrong(FieldRefused):
 
     field = "current_password"
     text: ClassVar = _("지금 비밀번호가 맞지 않아요.")
+
+
+class SocialAway(NothingDone):
+    """The provider of a social sign-in is slow, away or answers nonsense."""
+
+    text: ClassVar = _("아무것도 처리되지 않았습니다. 로그인 서비스가 답하지 않아요. 잠시 뒤 다시 해 주세요.")
+
+
+class SocialRefused(Refusal):
+    """The provider takes this answer no longer: the code expired, or was used before."""
+
+    status = 400
+    text: ClassVar = _("로그인 확인 시간이 지났어요. 처음부터 다시 해 주세요.")

@@ -1,0 +1,244 @@
+"""Kakao, Naver and Google: where the browser is sent, and what they say of a person and when a link ends (U4)."""
+
+import json
+from collections.abc import Callable
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+from urllib.parse import urlencode
+
+import requests
+import structlog
+from authlib.common.errors import AuthlibBaseError
+from authlib.common.security import generate_token
+from authlib.integrations.base_client.errors import OAuthError
+from authlib.integrations.requests_client import OAuth2Session
+
+from nene.kernel import settings
+from nene.kernel.errors import NotThere
+from nene.kernel.settings import OAuthClient
+from nene.user.errors import SocialAway, SocialRefused
+from nene.user.terms import Provider
+
+TIMEOUT = (3, 5)  # seconds to connect, and to answer
+LONGEST_SUBJECT, LONGEST_TEXT = 255, 300
+STATE_LENGTH, VERIFIER_LENGTH = 32, 64
+SCOPES = {
+    Provider.KAKAO: "profile_nickname account_email",
+    Provider.NAVER: None,  # chosen in its console
+    Provider.GOOGLE: "openid email profile",
+}
+PROVES_KEY = {Provider.KAKAO, Provider.GOOGLE}  # where PKCE is offered
+LASTING = {Provider.GOOGLE: {"access_type": "offline"}}  # without it Google gives no refresh token
+NOT_OURS = {
+    "invalid_client",
+    "unauthorized_client",
+    "unsupported_grant_type",
+    "invalid_scope",
+}  # faults of our settings
+NO_LONGER_GOOD = {400, 401}  # how a token is refused that has expired, or is unlinked already
+log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True)
+class Profile:
+    """What a provider says of a person; everything but the subject may be missing.
+
+    `token` is JSON text for `unlink`, to be kept sealed.
+    """
+
+    provider: Provider
+    subject: str
+    email: str | None
+    email_verified: bool
+    nickname: str | None
+    birth_on: date | None
+    token: str
+
+
+def offered() -> list[Provider]:
+    """The providers at which we are known."""
+    return [provider for provider in Provider if settings.current().oauth(provider)]
+
+
+def authorize(provider: Provider, *, callback: str) -> tuple[str, str, str]:
+    """Where the browser is sent, the state that must come back, and the verifier. Raises NotThere if not offered."""
+    client = _client(provider)
+    verifier = generate_token(VERIFIER_LENGTH)
+    with _session(provider, client, callback) as session:
+        url, state = session.create_authorization_url(
+            client.authorize_url,
+            state=generate_token(STATE_LENGTH),
+            code_verifier=verifier,
+            **LASTING.get(provider, {}),
+        )
+    return url, state, verifier
+
+
+def fetch_profile(provider: Provider, *, callback: str, code: str, state: str, verifier: str) -> Profile:
+    """Exchange the code, once, and ask who that is. The caller has compared the state.
+
+    Raises SocialRefused for a code that is no longer good, SocialAway, NotThere.
+    """
+    client = _client(provider)
+    proof = {"code_verifier": verifier} if provider in PROVES_KEY else {}
+    body = urlencode({"state": state}) if provider is Provider.NAVER else ""
+    with _session(provider, client, callback) as session, _outside(provider):
+        token = session.fetch_token(client.token_url, body=body, grant_type="authorization_code", code=code, **proof)
+        answer = session.get(client.userinfo_url)
+        answer.raise_for_status()
+        told = READERS[provider](_object(answer.json()))
+        return Profile(provider, token=_kept(token), **told)
+
+
+def unlink(provider: Provider, token: str) -> None:
+    """End the link at the provider. A token that is no longer good counts as unlinked. Raises SocialAway."""
+    client = settings.current().oauth(provider)
+    if client is None:
+        return  # not offered any more: there is nobody to ask
+    kept = _object(json.loads(token))
+    with _session(provider, client, "") as session, _outside(provider):
+        try:
+            if provider is not Provider.GOOGLE and kept.get("refresh_token"):
+                kept = session.refresh_token(client.token_url, refresh_token=kept["refresh_token"])
+        except OAuthError as refused:
+            if refused.error in NOT_OURS:
+                raise
+            return
+        _check_unlinked(provider, _ask_to_unlink(session, provider, client, kept))
+
+
+def lasting(new: str, old: str | None) -> str:
+    """Of two token texts the one that can end the link for longer: Google gives a refresh token only the first time."""
+    if old is None or "refresh_token" in _object(json.loads(new)):
+        return new
+    return old if "refresh_token" in _object(json.loads(old)) else new
+
+
+def _client(provider: Provider) -> OAuthClient:
+    client = settings.current().oauth(provider)
+    if client is None:
+        raise NotThere
+    return client
+
+
+def _session(provider: Provider, client: OAuthClient, callback: str) -> OAuth2Session:
+    session = OAuth2Session(
+        client.client_id,
+        client.client_secret,
+        token_endpoint_auth_method="client_secret_post",  # noqa: S106 - the name of a method
+        scope=SCOPES[provider],
+        redirect_uri=callback,
+        code_challenge_method="S256" if provider in PROVES_KEY else None,
+        default_timeout=TIMEOUT,
+    )
+    session.max_redirects = 0  # none of these addresses moves
+    return session
+
+
+@contextmanager
+def _outside(provider: Provider) -> Any:
+    """Whatever goes wrong out there is one of two things. Only the kind is logged: texts may hold codes and tokens."""
+    try:
+        yield
+    except OAuthError as refused:
+        ours = refused.error in NOT_OURS
+        log.log(40 if ours else 20, "social.refused", provider=provider, error=str(refused.error)[:60])
+        raise (SocialAway if ours else SocialRefused) from None
+    except (requests.RequestException, AuthlibBaseError, ValueError, KeyError, TypeError) as error:
+        log.warning("social.away", provider=provider, error=type(error).__name__)
+        raise SocialAway from None
+
+
+def _ask_to_unlink(
+    session: OAuth2Session, provider: Provider, client: OAuthClient, kept: dict[str, Any]
+) -> requests.Response:
+    access, headers, fields = kept["access_token"], {}, {}
+    if provider is Provider.KAKAO:
+        headers = {"Authorization": f"Bearer {access}"}
+    elif provider is Provider.GOOGLE:
+        fields = {"token": kept.get("refresh_token") or access}
+    else:
+        fields = {"grant_type": "delete", "access_token": access}
+        fields |= {"client_id": client.client_id, "client_secret": client.client_secret}
+    answer: requests.Response = session.post(client.unlink_url, fields, headers=headers, withhold_token=True)
+    return answer
+
+
+def _check_unlinked(provider: Provider, answer: requests.Response) -> None:
+    if answer.status_code not in NO_LONGER_GOOD:
+        answer.raise_for_status()
+    if answer.ok and provider is Provider.GOOGLE:
+        return  # it need not say anything
+    if _object(answer.json()).get("error") in NOT_OURS:
+        raise ValueError
+
+
+def _kept(token: dict[str, Any]) -> str:
+    kept = {name: str(token[name]) for name in ("access_token", "refresh_token") if token.get(name)}
+    return json.dumps({"access_token": kept["access_token"], **kept})
+
+
+def _object(value: Any) -> dict[str, Any]:
+    if not isinstance(value, dict):
+        raise TypeError
+    return value
+
+
+def _subject(value: Any) -> str:
+    """The stable id as text. Raises ValueError for none, and for one that no provider gives."""
+    text = str(value) if isinstance(value, str | int) and not isinstance(value, bool) else ""
+    if not 0 < len(text) <= LONGEST_SUBJECT or "\0" in text:
+        raise ValueError
+    return text
+
+
+def _text(value: Any) -> str | None:
+    return value if isinstance(value, str) and 0 < len(value) <= LONGEST_TEXT else None
+
+
+def _kakao(told: dict[str, Any]) -> dict[str, Any]:
+    account = _object(told.get("kakao_account") or {})
+    return {
+        "subject": _subject(told.get("id")),
+        "email": _text(account.get("email")),
+        "email_verified": account.get("is_email_valid") is True and account.get("is_email_verified") is True,
+        "nickname": _text(_object(account.get("profile") or {}).get("nickname")),
+        "birth_on": None,
+    }
+
+
+def _naver(told: dict[str, Any]) -> dict[str, Any]:
+    response = _object(told.get("response"))
+    return {
+        "subject": _subject(response.get("id")),
+        "email": _text(response.get("email")),
+        "email_verified": False,  # it does not say whether anybody reads there
+        "nickname": _text(response.get("nickname")),
+        "birth_on": _day(f"{response.get('birthyear')}-{response.get('birthday')}"),
+    }
+
+
+def _google(told: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "subject": _subject(told.get("sub")),
+        "email": _text(told.get("email")),
+        "email_verified": told.get("email_verified") is True,
+        "nickname": _text(told.get("name")),
+        "birth_on": None,
+    }
+
+
+def _day(text: str) -> date | None:
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        return None
+
+
+READERS: dict[Provider, Callable[[dict[str, Any]], dict[str, Any]]] = {
+    Provider.KAKAO: _kakao,
+    Provider.NAVER: _naver,
+    Provider.GOOGLE: _google,
+}
