@@ -61,6 +61,7 @@ def jobs() -> list[tuple[IntervalTrigger | CronTrigger, Callable[[], object]]]:
         (IntervalTrigger(seconds=5), outbox.relay),
         (CronTrigger(second=0, timezone=SEOUL), partial(ask, "challenge.advance")),
         (CronTrigger(hour=4, minute=0, timezone=SEOUL), partial(ask, "user.forget_old_sessions")),
+        (CronTrigger(hour=4, minute=10, timezone=SEOUL), partial(ask, "user.forget_retained")),
         (CronTrigger(hour=4, minute=30, timezone=SEOUL), partial(ask, "admin.verify_ledger")),
     ]
 

@@ -60,6 +60,14 @@ def age_on(birth_on: date, day: date) -> int:
     return day.year - birth_on.year - ((day.month, day.day) < (birth_on.month, birth_on.day))
 
 
+def kept_until(left_on: date) -> date:
+    """The day on which what is kept of who paid is deleted: five years after leaving, as long as payment records are."""
+    try:
+        return left_on.replace(year=left_on.year + 5)
+    except ValueError:  # February 29
+        return date(left_on.year + 5, 3, 1)
+
+
 def renewal(given: int, present: int, *, rotated_at: datetime, seen_at: datetime | None, now: datetime) -> Renewal:
     """Judge a refresh token's generation by the session's (U6).
 

@@ -119,7 +119,7 @@ def test_staking_needs_full_age_that_day(session: Session, clock: Clocks) -> Non
 
 def test_who_left_is_not_there(session: Session) -> None:
     user_id = sign_up(session)
-    service.withdraw(session, user_id=user_id)
+    service.withdraw(session, user_id=user_id, has_paid=False)
     session.flush()
     for look in (service.lock_account, service.lock_member, service.public_profile, service.own_profile):
         with pytest.raises(NotThere):
@@ -130,19 +130,19 @@ def test_who_left_is_not_there(session: Session) -> None:
 
 
 def test_leaving_frees_email_and_nickname(session: Session) -> None:
-    service.withdraw(session, user_id=sign_up(session))
+    service.withdraw(session, user_id=sign_up(session), has_paid=False)
     assert sign_up(session)
 
 
 def test_leaving_ends_and_forgets_every_session(session: Session) -> None:
     user_id = sign_up(session)
-    service.withdraw(session, user_id=user_id)
+    service.withdraw(session, user_id=user_id, has_paid=False)
     assert session.scalar(select(func.count()).where(UserSession.user_id == user_id)) == 0
 
 
 def test_everybody_has_a_name(session: Session) -> None:
     kim, gone = sign_up(session), sign_up(session, email="gone@example.com", nickname="간사람")
-    service.withdraw(session, user_id=gone)
+    service.withdraw(session, user_id=gone, has_paid=False)
     session.flush()
     names = service.names_of(session, {kim, gone, 999_999})
     assert {one: name.nickname for one, name in names.items()} == {

@@ -36,5 +36,5 @@ def withdraw(session: Session, *, user_id: int, gives_up: bool) -> None:
     left = point.give_up(session, user_id=user_id)
     point.close_wallet(session, user_id=user_id)
     notification.forget(session, user_id=user_id)
-    user.withdraw(session, user_id=user_id)
+    user.withdraw(session, user_id=user_id, has_paid=point.has_charged(session, user_id))
     audit.record(session, action="user.withdraw", target=f"user:{user_id}", who=user_id, given_up=left)

@@ -41,6 +41,11 @@ def full_escrows(session: Session) -> dict[int, int]:
     return queries.list_full_escrows(session)
 
 
+def has_charged(session: Session, user_id: int) -> bool:
+    """Whether the user ever bought points: then it must still be known who they were (U9)."""
+    return queries.exists_for_wallet(session, user_id, (Reason.CHARGE,))
+
+
 def has_staked_or_charged(session: Session, user_id: int) -> bool:
     """Whether the user ever staked or charged: from then on the birth date stands (U3)."""
     return queries.exists_for_wallet(session, user_id, (Reason.CHALLENGE_ENTRY, Reason.CHARGE))

@@ -2,6 +2,7 @@
 
 from nene.user.service.account import (
     change_role,
+    correct_birth_date,
     create_user,
     email_key,
     find_by_email,
@@ -16,8 +17,8 @@ from nene.user.service.account import (
     sign_up,
     taken,
     update_profile,
-    withdraw,
 )
+from nene.user.service.leave import forget_retained, read_retained, withdraw
 from nene.user.service.password import change_password, check_password, hash_password
 from nene.user.service.session import (
     end_session,
@@ -34,12 +35,14 @@ __all__ = [
     "change_password",
     "change_role",
     "check_password",
+    "correct_birth_date",
     "create_user",
     "email_key",
     "end_session",
     "find_by_email",
     "find_user",
     "forget_old_sessions",
+    "forget_retained",
     "hash_password",
     "list_sessions",
     "load_identity",
@@ -50,6 +53,7 @@ __all__ = [
     "own_profile",
     "promote",
     "public_profile",
+    "read_retained",
     "renew_session",
     "saw_generation",
     "sign_in",

@@ -184,6 +184,15 @@ def update_profile(session: Session, *, user_id: int, nickname: str, birth_on: d
         raise NicknameTaken from None
 
 
+def correct_birth_date(session: Session, *, by: int | None, user_id: int, birth_on: date) -> None:
+    """Correct the birth date for somebody for whom it stands already (U3). `by` is none at the console.
+
+    Raises TooYoungToJoin, NotThere.
+    """
+    lock_account(session, user_id).correct_birth_date(birth_on, fixed=False)
+    audit.record(session, action="user.birth_date", target=f"user:{user_id}", who=by)
+
+
 def change_role(session: Session, *, by: int | None, user_id: int, role: Role) -> None:
     """Make somebody an admin, or no longer (U13), and end all their sessions (U8). `by` is none at the console.
 
@@ -203,12 +212,3 @@ def promote(session: Session, email: str) -> None:
     if user is None:
         raise NotThere
     change_role(session, by=None, user_id=user.id, role=Role.ADMIN)
-
-
-def withdraw(session: Session, *, user_id: int) -> None:
-    """Forget the person and end all their sessions (U9).
-
-    The caller has made sure that nothing is open, has closed the wallet, and lets notifications be forgotten.
-    """
-    lock_account(session, user_id).withdraw(business.now())
-    end_sessions(session, user_id, forget=True)
