@@ -31,7 +31,6 @@ CONTENT = {
     "img-src": "'self' data:",
     "object-src": "'none'",
     "base-uri": "'none'",
-    "form-action": "'self'",
     "frame-ancestors": "'none'",
 }
 PERMISSIONS = dict.fromkeys(("browsing-topics", "camera", "geolocation", "microphone", "payment", "usb"), "()")
@@ -128,7 +127,7 @@ def init(app: Flask, given: Settings) -> None:
         force_https=False,  # the proxy in front does
         session_cookie_secure=given.secure_cookies,
         strict_transport_security=given.production,
-        content_security_policy=CONTENT,
+        content_security_policy={**CONTENT, "form-action": f"'self' {' '.join(given.oauth_origins)}".strip()},
         content_security_policy_nonce_in=NONCED,
         permissions_policy=PERMISSIONS,
         frame_options="DENY",

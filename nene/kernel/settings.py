@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from typing import Annotated, Literal, cast
+from urllib.parse import urlsplit
 
 from pydantic import Field, PostgresDsn, RedisDsn, UrlConstraints, ValidationError, field_validator, model_validator
 from pydantic_core import Url
@@ -10,6 +11,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 DEMO_SECRET = "only-for-demo-never-in-production"  # noqa: S105 - refused in production below
 WebUrl = Annotated[Url, UrlConstraints(allowed_schemes=["http", "https"])]
 SmtpUrl = Annotated[Url, UrlConstraints(allowed_schemes=["smtp", "smtps"], host_required=True)]
+OAUTH = ("kakao", "naver", "google")
 KAKAO, NAVER, GOOGLE = (
     "https://kauth.kakao.com/oauth",
     "https://nid.naver.com/oauth2.0",
@@ -118,6 +120,12 @@ class Settings(BaseSettings):
         """What is needed to sign in with kakao, naver or google; none if we are not known there."""
         values = {name: getattr(self, f"oauth_{provider}_{name}") for name in OAuthClient.__dataclass_fields__}
         return OAuthClient(**{name: str(value) for name, value in values.items()}) if values["client_id"] else None
+
+    @property
+    def oauth_origins(self) -> list[str]:
+        """Where a form of ours may lead through a redirect: the providers' own sign-in pages."""
+        pages = [urlsplit(known.authorize_url) for name in OAUTH if (known := self.oauth(name))]
+        return list(dict.fromkeys(f"{page.scheme}://{page.netloc}" for page in pages))
 
     @classmethod
     def load(cls) -> "Settings":

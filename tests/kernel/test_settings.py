@@ -104,3 +104,14 @@ def test_a_process_reads_its_settings_once(monkeypatch: pytest.MonkeyPatch) -> N
     first = module.current()
     monkeypatch.setenv("PORT", "9999")
     assert module.current() is first
+
+
+def test_a_provider_is_offered_once_we_are_known_there(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert load(monkeypatch).oauth("kakao") is None
+    settings = load(monkeypatch, NENE_OAUTH_KAKAO_CLIENT_ID="us", NENE_OAUTH_KAKAO_TOKEN_URL="http://localhost:1/token")
+    kakao = settings.oauth("kakao")
+    assert kakao is not None
+    assert (kakao.client_id, kakao.client_secret) == ("us", "")
+    assert kakao.authorize_url == "https://kauth.kakao.com/oauth/authorize"
+    assert kakao.token_url == "http://localhost:1/token"
+    assert settings.oauth_origins == ["https://kauth.kakao.com"]
