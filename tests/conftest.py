@@ -26,6 +26,7 @@ from nene.kernel.embedded import NotStarted
 from nene.kernel.settings import Settings
 from tests import browser as browsers
 from tests import servers
+from tests.mailbox import mail_server, mailbox  # noqa: F401 - fixtures
 
 pytest_plugins = ["tests.standins"]
 
