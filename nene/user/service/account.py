@@ -60,7 +60,7 @@ def create_user(
     session: Session,
     *,
     email: str,
-    password_hash: str,
+    password_hash: str | None,
     nickname: str,
     birth_on: date,
     bio: str = "",
