@@ -105,10 +105,12 @@ def _read_around() -> dict[str, Any]:
         with reading() as session:
             around["balance"] = point.balance_of(session, identity.id)
             around["unread"] = notification.count_unread(session, identity.id)
+    demo = None if settings_.current().production else settings_.current()
     return {
         "identity": identity,
         **around,
-        "demo_day": None if settings_.current().production else web.arrived_on(),
+        "demo_day": demo and web.arrived_on(),
+        "mailbox": demo and demo.mailbox_url,
         "tabs": TABS,
         "page_of": _page_of,
         "open_stakes": _open_stakes,

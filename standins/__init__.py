@@ -1,0 +1,27 @@
+"""Small servers that play the outside world for the demo and the tests, each in a process of its own.
+
+Each function gives the settings that lead to one of them on a port of this machine.
+"""
+
+CLIENT_ID, CLIENT_SECRET = "nene-practice", "nene-practice-secret"  # known to everybody
+OAUTH_PATHS = {  # authorize, token, userinfo and unlink, as the real ones are laid out
+    "kakao": ("oauth/authorize", "oauth/token", "v2/user/me", "v1/user/unlink"),
+    "naver": ("oauth2.0/authorize", "oauth2.0/token", "v1/nid/me", "oauth2.0/token"),
+    "google": ("o/oauth2/v2/auth", "token", "v1/userinfo", "revoke"),
+}
+
+
+def oauth(port: int) -> dict[str, str]:
+    """Kakao, Naver and Google, played by standins/oauth.py."""
+    known: dict[str, str] = {}
+    for provider, paths in OAUTH_PATHS.items():
+        name = f"NENE_OAUTH_{provider.upper()}"
+        known |= {f"{name}_CLIENT_ID": CLIENT_ID, f"{name}_CLIENT_SECRET": CLIENT_SECRET}
+        for page, path in zip(("AUTHORIZE", "TOKEN", "USERINFO", "UNLINK"), paths, strict=True):
+            known[f"{name}_{page}_URL"] = f"http://localhost:{port}/{provider}/{path}"
+    return known
+
+
+def mail(port: int, page_port: int) -> dict[str, str]:
+    """A mail server, and the page that shows what arrived, played by standins/mail.py."""
+    return {"NENE_SMTP_URL": f"smtp://localhost:{port}", "NENE_MAILBOX_URL": f"http://localhost:{page_port}"}
