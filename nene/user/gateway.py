@@ -22,7 +22,7 @@ from nene.user.errors import SocialAway, SocialRefused
 from nene.user.terms import Provider
 
 TIMEOUT = (3, 5)  # seconds to connect, and to answer
-LONGEST_SUBJECT, LONGEST_TEXT = 255, 300
+LONGEST_SUBJECT, LONGEST_TEXT, LONGEST_TOKEN = 255, 300, 1000
 STATE_LENGTH, VERIFIER_LENGTH = 32, 64
 SCOPES = {
     Provider.KAKAO: "profile_nickname account_email",
@@ -31,6 +31,11 @@ SCOPES = {
 }
 PROVES_KEY = {Provider.KAKAO, Provider.GOOGLE}  # where PKCE is offered
 LASTING = {Provider.GOOGLE: {"access_type": "offline"}}  # without it Google gives no refresh token
+ANEW = {
+    Provider.KAKAO: {"prompt": "login"},
+    Provider.NAVER: {"auth_type": "reauthenticate"},
+    Provider.GOOGLE: {"prompt": "select_account"},
+}
 NOT_OURS = {
     "invalid_client",
     "unauthorized_client",
@@ -62,8 +67,11 @@ def offered() -> list[Provider]:
     return [provider for provider in Provider if settings.current().oauth(provider)]
 
 
-def authorize(provider: Provider, *, callback: str) -> tuple[str, str, str]:
-    """Where the browser is sent, the state that must come back, and the verifier. Raises NotThere if not offered."""
+def authorize(provider: Provider, *, callback: str, anew: bool = False) -> tuple[str, str, str]:
+    """Where the browser is sent, the state that must come back, and the verifier. Raises NotThere if not offered.
+
+    `anew` asks the provider to let nobody pass who signed in there earlier.
+    """
     client = _client(provider)
     verifier = generate_token(VERIFIER_LENGTH)
     with _session(provider, client, callback) as session:
@@ -72,6 +80,7 @@ def authorize(provider: Provider, *, callback: str) -> tuple[str, str, str]:
             state=generate_token(STATE_LENGTH),
             code_verifier=verifier,
             **LASTING.get(provider, {}),
+            **(ANEW[provider] if anew else {}),
         )
     return url, state, verifier
 
@@ -95,12 +104,12 @@ def fetch_profile(provider: Provider, *, callback: str, code: str, state: str, v
 def unlink(provider: Provider, token: str) -> None:
     """End the link at the provider. A token that is no longer good counts as unlinked. Raises SocialAway."""
     client = settings.current().oauth(provider)
-    if client is None:
-        return  # not offered any more: there is nobody to ask
     kept = _object(json.loads(token))
+    if client is None or not kept:
+        return  # we are not known there any more, or the token was too long to keep
     with _session(provider, client, "") as session, _outside(provider):
         try:
-            if provider is not Provider.GOOGLE and kept.get("refresh_token"):
+            if provider is not Provider.GOOGLE and "refresh_token" in kept:
                 kept = session.refresh_token(client.token_url, refresh_token=kept["refresh_token"])
         except OAuthError as refused:
             if refused.error in NOT_OURS:
@@ -154,13 +163,13 @@ def _outside(provider: Provider) -> Any:
 def _ask_to_unlink(
     session: OAuth2Session, provider: Provider, client: OAuthClient, kept: dict[str, Any]
 ) -> requests.Response:
-    access, headers, fields = kept["access_token"], {}, {}
+    headers, fields = {}, {}
     if provider is Provider.KAKAO:
-        headers = {"Authorization": f"Bearer {access}"}
+        headers = {"Authorization": f"Bearer {kept['access_token']}"}
     elif provider is Provider.GOOGLE:
-        fields = {"token": kept.get("refresh_token") or access}
+        fields = {"token": kept.get("refresh_token") or kept["access_token"]}
     else:
-        fields = {"grant_type": "delete", "access_token": access}
+        fields = {"grant_type": "delete", "access_token": kept["access_token"]}
         fields |= {"client_id": client.client_id, "client_secret": client.client_secret}
     answer: requests.Response = session.post(client.unlink_url, fields, headers=headers, withhold_token=True)
     return answer
@@ -176,8 +185,10 @@ def _check_unlinked(provider: Provider, answer: requests.Response) -> None:
 
 
 def _kept(token: dict[str, Any]) -> str:
-    kept = {name: str(token[name]) for name in ("access_token", "refresh_token") if token.get(name)}
-    return json.dumps({"access_token": kept["access_token"], **kept})
+    """The refresh token, which gives the other whenever it is needed; else the access token; none that fills a cookie."""
+    access = token["access_token"]
+    name, value = ("refresh_token", token["refresh_token"]) if token.get("refresh_token") else ("access_token", access)
+    return json.dumps({name: value} if isinstance(value, str) and len(value) <= LONGEST_TOKEN else {})
 
 
 def _object(value: Any) -> dict[str, Any]:

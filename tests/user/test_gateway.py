@@ -119,6 +119,15 @@ def test_the_browser_is_sent_with_a_state_and_a_proof_where_one_is_offered(provi
 
 
 @EVERY
+def test_who_has_to_show_anew_who_they_are_is_asked_by_the_provider(provider: Provider) -> None:
+    usual, _state, _verifier = gateway.authorize(provider, callback=BACK.format(provider))
+    anew, _state, _verifier = gateway.authorize(provider, callback=BACK.format(provider), anew=True)
+    assert "prompt=" not in usual
+    assert "auth_type=" not in usual
+    assert "prompt=" in anew or "auth_type=reauthenticate" in anew
+
+
+@EVERY
 def test_a_code_works_once(oauth: OAuth, provider: Provider) -> None:
     run = exchange(oauth, provider)
     run()
@@ -190,6 +199,25 @@ def test_unlinking_ends_the_link_also_when_the_access_token_has_expired(
     gateway.unlink(provider, told.token)
     assert oauth.look()["linked"] == []
     assert oauth.look()["unlinked"] == [[provider, "1001"]]
+
+
+@pytest.mark.parametrize(
+    ("token", "kept"),
+    [
+        ({"access_token": "a", "refresh_token": "r"}, '{"refresh_token": "r"}'),
+        ({"access_token": "a"}, '{"access_token": "a"}'),
+        ({"access_token": "a" * 1001}, "{}"),
+    ],
+)
+def test_of_the_tokens_one_is_kept_that_fits_into_a_cookie(token: dict[str, object], kept: str) -> None:
+    assert gateway._kept(token) == kept
+
+
+@EVERY
+def test_a_link_without_a_token_is_left_to_the_person(oauth: OAuth, provider: Provider) -> None:
+    fetch(oauth, provider)
+    gateway.unlink(provider, "{}")
+    assert oauth.look()["unlinked"] == []
 
 
 @EVERY
