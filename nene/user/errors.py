@@ -74,3 +74,62 @@ class SocialRefused(Refusal):
 
     status = 400
     text: ClassVar = _("로그인 확인 시간이 지났어요. 처음부터 다시 해 주세요.")
+
+
+class ImageTooLarge(FieldRefused):
+    """A file of too many bytes, or a picture of too many pixels; values: megabytes, pixels (in ten thousands)."""
+
+    field = "image"
+    text: ClassVar = _("사진이 너무 커요. %(megabytes)sMB, %(pixels)s만 화소까지 올릴 수 있어요.")
+
+
+class NotAnImage(FieldRefused):
+    """Something else than a JPEG, PNG, WebP or GIF, whatever its name, or a broken one."""
+
+    field = "image"
+    text: ClassVar = _("사진으로 읽을 수 없어요. JPEG, PNG, WebP, GIF 가운데 온전한 파일을 골라 주세요.")
+
+
+class EmailTakenElsewhere(EmailTaken):
+    """A living account has the e-mail of who signs up socially: it is linked from there, and never by itself (U4)."""
+
+    text: ClassVar = _("이미 가입한 이메일이에요. 로그인한 뒤 마이페이지에서 연결해 주세요.")
+
+
+class StateWrong(Refusal):
+    """The answer of a provider to a question that this browser did not ask, or no longer waits for."""
+
+    status = 400
+    text: ClassVar = _("이 로그인은 여기에서 시작하지 않았거나 시간이 지났어요. 처음부터 다시 해 주세요.")
+
+
+class LinkedElsewhere(Refusal):
+    """The provider's account belongs to another account here already."""
+
+    text: ClassVar = _("다른 계정에 이미 연결되어 있어요. 그 계정에서 먼저 연결을 끊어 주세요.")
+
+
+class OtherLinked(Refusal):
+    """Another account of the same provider is linked; one for each provider."""
+
+    text: ClassVar = _("같은 서비스의 다른 계정이 이미 연결되어 있어요. 먼저 연결을 끊어 주세요.")
+
+
+class LastWay(Refusal):
+    """Nothing else is left to sign in with."""
+
+    text: ClassVar = _("로그인할 방법이 하나는 있어야 해요. 비밀번호를 정하거나 다른 서비스를 연결한 뒤 끊어 주세요.")
+
+
+class NotMyLink(Refusal):
+    """Who signed in at the provider is not who is linked here."""
+
+    status = 403
+    text: ClassVar = _("이 계정에 연결된 사람과 달라요. 연결해 둔 계정으로 다시 로그인해 주세요.")
+
+
+class LinkStale(Refusal):
+    """A link from a mail that is too old, was used, or was never ours."""
+
+    status = 400
+    text: ClassVar = _("오래되었거나 이미 쓴 링크예요. 새 링크를 받아 주세요.")

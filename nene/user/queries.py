@@ -6,8 +6,8 @@ from datetime import datetime
 from sqlalchemy import or_, select
 from sqlalchemy.orm import Session
 
-from nene.user.models import User, UserSession
-from nene.user.terms import Role
+from nene.user.models import SocialLink, Unlinking, User, UserImage, UserSession
+from nene.user.terms import Provider, Role
 
 
 def load_user(session: Session, user_id: int) -> User | None:
@@ -66,3 +66,28 @@ def list_sessions(session: Session, user_id: int, *, since: datetime) -> Sequenc
         UserSession.user_id == user_id, UserSession.revoked_at.is_(None), UserSession.rotated_at > since
     )
     return session.scalars(mine.order_by(UserSession.last_seen_at.desc(), UserSession.id.desc())).all()
+
+
+def find_image(session: Session, *, key: str, width: int) -> bytes | None:
+    """A profile picture in one of its widths."""
+    return session.scalar(select(UserImage.webp).where(UserImage.key == key, UserImage.width == width))
+
+
+# Social links
+
+
+def find_link(session: Session, provider: Provider, subject: str) -> SocialLink | None:
+    """The link of a provider's account, as the database has it now."""
+    link = select(SocialLink).where(SocialLink.provider == provider, SocialLink.subject == subject)
+    return session.scalar(link.execution_options(populate_existing=True))
+
+
+def list_links(session: Session, user_id: int) -> Sequence[SocialLink]:
+    """A user's links, oldest first."""
+    mine = select(SocialLink).where(SocialLink.user_id == user_id)
+    return session.scalars(mine.order_by(SocialLink.linked_at, SocialLink.provider)).all()
+
+
+def find_unlinking(session: Session, unlinking_id: int) -> Unlinking | None:
+    """What is still to be ended at a provider."""
+    return session.get(Unlinking, unlinking_id)
