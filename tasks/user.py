@@ -1,7 +1,26 @@
 """Jobs of accounts."""
 
-from nene.kernel import outbox
+from nene.kernel import mail, outbox
+from nene.kernel.db import reading
 from nene.user import service
+from nene.user.service import social
 
 outbox.step_actor("user.forget_old_sessions")(service.forget_old_sessions)
 outbox.step_actor("user.forget_retained")(service.forget_retained)
+
+
+@outbox.actor("user.send_confirmation")
+def send_confirmation(user_id: int) -> None:
+    with reading() as session:
+        letter = service.write_confirmation(session, user_id)
+    if letter is not None:
+        mail.send(letter.to, *mail.write("confirm", link=letter.link))
+
+
+@outbox.actor("user.send_reset")
+def send_reset(user_id: int) -> None:
+    with reading() as session:
+        letter = service.write_reset(session, user_id)
+    if letter is not None:
+        mail.send(letter.to, *mail.write("reset", link=letter.link))
+outbox.actor("user.unlink_social")(social.unlink_at_provider)
