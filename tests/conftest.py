@@ -8,11 +8,14 @@ import threading
 from collections import defaultdict
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
+from elasticsearch import Elasticsearch
 from flask import Flask
 from flask.testing import FlaskClient
 from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, sync_playwright
@@ -41,10 +44,14 @@ failed = pytest.StashKey[bool]()
 
 def pytest_configure(config: pytest.Config) -> None:
     """Forget the settings of whoever runs the tests; start the servers once, before xdist's workers."""
+    if given := os.environ.get("NENE_ELASTICSEARCH_URL"):
+        os.environ.setdefault(servers.ELASTICSEARCH, given)
     for name in [name for name in os.environ if name.startswith("NENE_") and not name.startswith("NENE_TEST_")]:
         del os.environ[name]
     if config.getoption("numprocesses", None) and not hasattr(config, "workerinput"):
         _start_servers(config)
+        if servers.is_elasticsearch_wanted() and servers.ELASTICSEARCH not in os.environ:
+            config.stash[shared].elasticsearch.start()  # it takes seconds, in which others need not wait
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:
@@ -58,6 +65,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         folder = item.path.relative_to(servers.ROOT / "tests").parts[0]
         if folder in {"journeys", "faults"}:
             item.add_marker(pytest.mark.xdist_group(folder))
+        elif "own_elasticsearch" in getattr(item, "fixturenames", ()):
+            item.add_marker(pytest.mark.xdist_group("faults"))  # one worker starts it, and no other one
 
 
 @pytest.hookimpl(wrapper=True)
@@ -96,6 +105,70 @@ def shared_servers(request: pytest.FixtureRequest) -> None:
     """PostgreSQL and Redis of this run: those of the process that started us, or our own."""
     if servers.POSTGRES not in os.environ:
         _start_servers(request.config)
+
+
+@dataclass(frozen=True)
+class ElasticsearchForTests:
+    """A real Elasticsearch that others use too: keep to index names that begin with `prefix`."""
+
+    url: str
+    prefix: str
+
+    def clean(self) -> None:
+        """Remove whatever has our prefix."""
+        with closing(Elasticsearch(self.url)) as client:
+            for name in client.indices.get(index=f"{self.prefix}*"):
+                client.indices.delete(index=name)
+
+
+@pytest.fixture(scope="session")
+def elasticsearch_url(shared_servers: None, request: pytest.FixtureRequest) -> str:
+    """The one whose address is given, or our own if it is wanted; else the tests that need one are named at the end."""
+    if servers.ELASTICSEARCH in os.environ:
+        return os.environ[servers.ELASTICSEARCH]
+    _skip_unless_wanted()
+    if shared in request.config.stash:
+        request.config.stash[shared].elasticsearch.start()
+    answer = servers.shared_elasticsearch()
+    if not answer.startswith("http"):
+        pytest.skip(answer)
+    return answer
+
+
+@pytest.fixture
+def elasticsearch(elasticsearch_url: str, worker_id: str) -> ElasticsearchForTests:
+    """A real Elasticsearch in which this worker has no index yet. It is not to be stopped: `own_elasticsearch` is."""
+    one = ElasticsearchForTests(elasticsearch_url, f"nene-{worker_id}-")
+    one.clean()
+    return one
+
+
+@pytest.fixture(scope="session")
+def _second_elasticsearch(shared_servers: None) -> Iterator[servers.Elasticsearch]:
+    _skip_unless_wanted()
+    server = servers.Elasticsearch(Path(os.environ[servers.FOLDER]) / "elasticsearch-to-stop")
+    try:
+        server.start()
+    except NotStarted as reason:
+        pytest.skip(str(reason))
+    yield server
+    server.stop()
+
+
+@pytest.fixture
+def own_elasticsearch(_second_elasticsearch: servers.Elasticsearch) -> Iterator[servers.Elasticsearch]:
+    """One that may be stopped and paused, with `start`, `stop`, `pause` and `resume`; empty, and running at the start."""
+    server = _second_elasticsearch
+    if not server.running:
+        server.start()
+    ElasticsearchForTests(server.url, "").clean()
+    yield server
+    server.resume()
+
+
+def _skip_unless_wanted() -> None:
+    if not servers.is_elasticsearch_wanted():
+        pytest.skip("no Elasticsearch is wanted: set ELASTICSEARCH=embedded (Java 17 and Maven are needed)")
 
 
 @pytest.fixture(scope="session")

@@ -1,5 +1,6 @@
 """Real servers for the tests: one PostgreSQL and one Redis for a whole run, and the real application in processes.
 
+Elasticsearch, which takes its time to start, is there for whoever asked for it: `ELASTICSEARCH=embedded`.
 The process that pytest was started as starts them, and its xdist workers find them by the environment. Each worker has
 a database of its own, cloned from one that was migrated once, and a numbered database of Redis.
 """
@@ -11,6 +12,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 import urllib.error
 import urllib.request
@@ -21,22 +23,26 @@ import redis
 from honcho.environ import parse_procfile
 from psycopg import sql
 
-from nene.kernel.embedded import Postgres, Redis, free_port
+from nene.kernel.embedded import NotStarted, Postgres, Redis, free_port
+from nene.kernel.embedded_elasticsearch import Elasticsearch
 
 ROOT = Path(__file__).parent.parent
 PROGRAMS = Path(sys.executable).parent
 TEMPLATE = "nene_template"
 POSTGRES, REDIS, FOLDER = "NENE_TEST_POSTGRES", "NENE_TEST_REDIS", "NENE_TEST_FOLDER"
+ELASTICSEARCH = "NENE_TEST_ELASTICSEARCH_URL"
+NOT_GIVEN = {"NENE_DATABASE_URL": "", "NENE_REDIS_URL": "", "NENE_ELASTICSEARCH_URL": ""}
 PATIENCE = 30.0
 
 
 class SharedServers:
-    """PostgreSQL and Redis for every worker of this run."""
+    """PostgreSQL and Redis for every worker of this run, and Elasticsearch from the moment that it is wanted."""
 
     def __init__(self) -> None:
         self.folder = Path(tempfile.mkdtemp(prefix="nene-test-"))
         self.postgres = Postgres(self.folder / "postgres", durable=False)
         self.redis = Redis(self.folder / "redis", durable=False)
+        self.elasticsearch = SharedElasticsearch(self.folder)
 
     def start(self) -> None:
         self.postgres.start()
@@ -48,9 +54,64 @@ class SharedServers:
         }
 
     def stop(self) -> None:
+        self.elasticsearch.stop()
         self.redis.stop()
         self.postgres.stop()
         shutil.rmtree(self.folder, ignore_errors=True)
+
+
+class SharedElasticsearch:
+    """One Elasticsearch for every worker, started in the background: its address, or why there is none, is in a file.
+
+    The thread that started it also ends it: to the kernel the end of that thread is the end of the server's parent.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.server = Elasticsearch(folder / "elasticsearch")
+        self._answer = folder / "elasticsearch.answer"
+        self._thread = threading.Thread(target=self._run)
+        self._ended = threading.Event()
+
+    def start(self) -> None:
+        """Begin to start it; safe to call twice."""
+        if not self._thread.ident:
+            self._thread.start()
+
+    def stop(self) -> None:
+        """End it, or the attempt to start it."""
+        self._ended.set()
+        if self._thread.ident:
+            if self.server.process and not self._answer.exists():
+                self.server.process.kill()
+            self._thread.join()
+
+    def _run(self) -> None:
+        try:
+            with self.server:
+                self._tell(self.server.url)
+                self._ended.wait()
+        except NotStarted as reason:
+            self._tell(str(reason))
+
+    def _tell(self, text: str) -> None:
+        half = self._answer.with_suffix(".half")
+        half.write_text(text)
+        half.rename(self._answer)
+
+
+def shared_elasticsearch() -> str:
+    """The address of this run's Elasticsearch, as soon as it answers, or the reason why there is none."""
+    answer = Path(os.environ[FOLDER]) / "elasticsearch.answer"
+    deadline = time.monotonic() + 110
+    while not answer.exists():
+        assert time.monotonic() < deadline, "Elasticsearch has neither started nor said why not."
+        time.sleep(0.1)
+    return answer.read_text()
+
+
+def is_elasticsearch_wanted() -> bool:
+    """Whether whoever runs the tests asked for one of our own."""
+    return os.environ.get("ELASTICSEARCH") == "embedded"
 
 
 def database_url(name: str) -> str:
@@ -208,7 +269,7 @@ def _environment(own: dict[str, str]) -> dict[str, str]:
     """Ours without any setting of the product, and with those given."""
     inherited = {name: value for name, value in os.environ.items() if not name.startswith("NENE_") and name != "PORT"}
     path = f"{PROGRAMS}{os.pathsep}{inherited.get('PATH', '')}"
-    return {**inherited, "PATH": path, "PYTHONUNBUFFERED": "1", "NENE_DATABASE_URL": "", "NENE_REDIS_URL": "", **own}
+    return {**inherited, "PATH": path, "PYTHONUNBUFFERED": "1", **NOT_GIVEN, **own}
 
 
 def _remember_rows(name: str) -> None:

@@ -1,5 +1,7 @@
 """PostgreSQL and Redis from wheels: the only module that knows how to start them, for the demo and for tests.
 
+Elasticsearch, which is fetched and not installed, is beside it in embedded_elasticsearch.py.
+
 Both run as children of the caller, keep what they hold in a folder, and end with it. PostgreSQL listens on a Unix
 socket inside its folder, Redis on a free port of the loopback address, so that several can run side by side.
 """
@@ -25,7 +27,7 @@ from redis.backoff import NoBackoff
 from redis.retry import Retry
 
 USER = "nene"
-NOBODY = 65534  # PostgreSQL refuses to run as root; this user is on every Linux machine
+NOBODY = 65534  # PostgreSQL and Elasticsearch refuse to run as root; this user is on every Linux machine
 LONGEST_SOCKET = 90  # bytes that a socket's folder may have: the kernel allows 107 for the whole path
 PATIENCE = 30.0  # seconds that a server may take to answer
 
@@ -39,6 +41,7 @@ class Server:
 
     name: str
     end_signal = signal.SIGTERM
+    patience = PATIENCE
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -65,7 +68,7 @@ class Server:
         self.process.send_signal(signal.SIGCONT)  # a server that a test has put to sleep could not hear the other one
         self.process.send_signal(self.end_signal)
         try:
-            self.process.wait(PATIENCE)
+            self.process.wait(self.patience)
         except subprocess.TimeoutExpired:
             self.process.kill()
             self.process.wait()
@@ -80,16 +83,25 @@ class Server:
     ) -> None:
         self.stop()
 
-    def _spawn(self, command: list[str], answers: Callable[[], bool]) -> None:
+    def _spawn(
+        self,
+        command: list[str],
+        answers: Callable[[], bool],
+        *,
+        environment: dict[str, str] | None = None,
+        cwd: Path | None = None,
+    ) -> None:
         with self.log.open("wb") as log:
             self.process = subprocess.Popen(
                 command,
+                env=environment,
+                cwd=cwd,
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,  # Ctrl-C is for us: we end the servers last
             )
-        deadline = time.monotonic() + PATIENCE
+        deadline = time.monotonic() + self.patience
         while not answers():
             if not self.running or time.monotonic() > deadline:
                 self.stop()
@@ -122,7 +134,7 @@ class Postgres(Server):
         self.folder.parent.mkdir(parents=True, exist_ok=True)
         if len(os.fsencode(self._sockets)) > LONGEST_SOCKET:
             self._sockets = self._own_sockets = Path(tempfile.mkdtemp(prefix="nene-"))
-        _private(self._sockets)
+        private(self._sockets)
         if not (self.folder / "PG_VERSION").exists():
             self._make_cluster()
         options = {"listen_addresses": "", "unix_socket_directories": str(self._sockets), "max_connections": "200"}
@@ -130,7 +142,7 @@ class Postgres(Server):
             options |= {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
         settings = [part for name, value in options.items() for part in ("-c", f"{name}={value}")]
         command = [self._program("postgres"), "-D", str(self.folder), *settings]
-        self._spawn(_child(command, self.end_signal, as_nobody=True), self._answers)
+        self._spawn(as_child(command, self.end_signal, as_nobody=True), self._answers)
 
     def stop(self) -> None:
         """End it in good order, and remove the folder of its socket where it had to be elsewhere."""
@@ -153,14 +165,14 @@ class Postgres(Server):
         """Made beside its place and moved there when whole, so that an interrupted start leaves nothing half."""
         half = self.folder.with_suffix(".half")
         shutil.rmtree(half, ignore_errors=True)
-        _private(half)
+        private(half)
         locale = ["--locale-provider=builtin", "--builtin-locale=C.UTF-8", "--locale=C", "--encoding=UTF8"]
         self._set_up("initdb", "-D", str(half), "-U", USER, "-A", "trust", "--no-sync", *locale)
         self._set_up("postgres", "--single", "-D", str(half), "postgres", text=f"create database {USER}\n")
         half.rename(self.folder)
 
     def _set_up(self, program: str, *options: str, text: str = "") -> None:
-        command = _child([self._program(program), *options], as_nobody=True)
+        command = as_child([self._program(program), *options], as_nobody=True)
         done = subprocess.run(command, input=text, capture_output=True, text=True, check=False)
         if done.returncode:
             message = f"{self.name} could not be set up:\n{done.stderr.strip()}"
@@ -192,7 +204,7 @@ class Redis(Server):
         keep = ["--appendonly", "yes"] if self.durable else ["--appendonly", "no"]
         options = ["--port", str(self.port), "--bind", "127.0.0.1", "--dir", str(self.folder), "--save", ""]
         command = [_redis_program(), *options, *keep, "--loglevel", "warning"]
-        self._spawn(_child(command, self.end_signal), self._answers)
+        self._spawn(as_child(command, self.end_signal), self._answers)
 
     def pause(self) -> None:
         """Hang: connections open, nothing answers."""
@@ -248,14 +260,14 @@ def _package(name: str) -> Path | None:
     return Path(found.origin).parent if found and found.origin else None
 
 
-def _private(folder: Path) -> None:
-    """Make a folder that only PostgreSQL's user can enter."""
+def private(folder: Path) -> None:
+    """Make a folder that only the user who runs PostgreSQL and Elasticsearch can enter."""
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     if os.geteuid() == 0:
         os.chown(folder, NOBODY, NOBODY)
 
 
-def _child(command: list[str], end_signal: signal.Signals | None = None, *, as_nobody: bool = False) -> list[str]:
+def as_child(command: list[str], end_signal: signal.Signals | None = None, *, as_nobody: bool = False) -> list[str]:
     """The command, sent a signal when its parent is gone, so that even kill -9 leaves no server behind.
 
     As nobody it may still enter root's folders (it keeps root's right to do so through setuid, and access(2) minds it),
@@ -264,7 +276,9 @@ def _child(command: list[str], end_signal: signal.Signals | None = None, *, as_n
     options = ["--pdeathsig", end_signal.name.removeprefix("SIG")] if end_signal else []
     if as_nobody and os.geteuid() == 0:
         if not shutil.which("setpriv"):
-            message = "PostgreSQL does not run as root: install util-linux (setpriv), or be an ordinary user."
+            message = (
+                "PostgreSQL and Elasticsearch do not run as root: install util-linux (setpriv), or be an ordinary user."
+            )
             raise NotStarted(message)
         options += ["--reuid", str(NOBODY), "--regid", str(NOBODY), "--clear-groups"]
         options += [

@@ -18,6 +18,7 @@ from types import FrameType
 from typing import NoReturn
 
 from nene.kernel.embedded import NotStarted, Postgres, Redis, Server
+from nene.kernel.embedded_elasticsearch import Elasticsearch, is_fetched
 
 HOME = Path(".nene")
 ADDRESSES = HOME / "servers.env"
@@ -100,6 +101,12 @@ def _servers(port: str) -> Iterator[tuple[dict[str, str], list[Server]]]:
             redis = stack.enter_context(Redis(HOME / "redis"))
             addresses["NENE_REDIS_URL"] = redis.url()
             servers.append(redis)
+        if given.get("ELASTICSEARCH") == "embedded" and "NENE_ELASTICSEARCH_URL" not in given:
+            if not is_fetched():
+                print("Fetching Elasticsearch, once: 0.9 GB.", flush=True)
+            elasticsearch = stack.enter_context(Elasticsearch(HOME / "elasticsearch"))
+            addresses["NENE_ELASTICSEARCH_URL"] = elasticsearch.url
+            servers.append(elasticsearch)
         stack.callback(ADDRESSES.unlink, missing_ok=True)
         ADDRESSES.touch(mode=0o600)
         ADDRESSES.write_text("".join(f"{name}={value}\n" for name, value in addresses.items()))
