@@ -11,9 +11,13 @@ import pytest
 import requests
 from flask import Flask
 from pydantic import TypeAdapter
+from sqlalchemy import select
 
+from nene.kernel import outbox
 from nene.kernel import settings as current
+from nene.kernel.db import reading
 from nene.kernel.embedded import free_port
+from nene.kernel.outbox import Outbox
 from nene.kernel.settings import SmtpUrl
 from tests import servers
 from tests.crowd import wait_until
@@ -48,6 +52,13 @@ class Mailbox:
         wait_until(lambda: bool(self.mails(to)))
         return self.mails(to)[0]
 
+    def path(self, to: str) -> str:
+        """Of our page behind the one link of the newest mail to an address."""
+        (link,) = self.wait(to)["links"]
+        site = current.current().site
+        assert link.startswith(f"{site}/")
+        return str(link.removeprefix(site))
+
     def close(self) -> None:
         """End it."""
         self.process.terminate()
@@ -77,3 +88,11 @@ def mailbox(app: Flask, mail_server: Mailbox) -> Iterator[Mailbox]:
     current.use(usual.model_copy(update={"smtp_url": TypeAdapter(SmtpUrl).validate_python(mail_server.smtp_url)}))
     yield mail_server
     current.use(usual)
+
+
+def work() -> None:
+    """Do the jobs that wait, as a worker would."""
+    with reading() as session:
+        jobs = session.execute(select(Outbox.id, Outbox.name).order_by(Outbox.id)).all()
+    for job_id, name in jobs:
+        outbox.perform(name, job_id)

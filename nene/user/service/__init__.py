@@ -1,6 +1,7 @@
 """What people and other domains may ask of accounts and sessions."""
 
 from nene.user.service.account import (
+    ask_to_confirm,
     change_role,
     correct_birth_date,
     create_user,
@@ -20,6 +21,14 @@ from nene.user.service.account import (
 )
 from nene.user.service.leave import forget_retained, read_retained, withdraw
 from nene.user.service.password import change_password, check_password, hash_password
+from nene.user.service.recovery import (
+    ask_to_reset,
+    confirm_email,
+    require_reset,
+    reset_password,
+    write_confirmation,
+    write_reset,
+)
 from nene.user.service.session import (
     end_session,
     forget_old_sessions,
@@ -32,9 +41,12 @@ from nene.user.service.session import (
 )
 
 __all__ = [
+    "ask_to_confirm",
+    "ask_to_reset",
     "change_password",
     "change_role",
     "check_password",
+    "confirm_email",
     "correct_birth_date",
     "create_user",
     "email_key",
@@ -55,6 +67,8 @@ __all__ = [
     "public_profile",
     "read_retained",
     "renew_session",
+    "require_reset",
+    "reset_password",
     "saw_generation",
     "sign_in",
     "sign_out",
@@ -62,4 +76,6 @@ __all__ = [
     "taken",
     "update_profile",
     "withdraw",
+    "write_confirmation",
+    "write_reset",
 ]

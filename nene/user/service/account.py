@@ -8,7 +8,7 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
-from nene.kernel import audit, settings
+from nene.kernel import audit, outbox, settings
 from nene.kernel.auth import SignedIn
 from nene.kernel.clock import business, seoul_date, wall
 from nene.kernel.errors import NotThere, Refusal
@@ -52,6 +52,7 @@ def sign_up(
         session, email=email, password_hash=password_hash, nickname=nickname, birth_on=birth_on, bio=bio, now=now
     )
     notification.set_consents(session, user_id=user_id, marketing=marketing, night=night)
+    ask_to_confirm(session, user_id)
     audit.record(session, action="user.sign_up", target=f"user:{user_id}", who=user_id)
     return open_session(session, lock_account(session, user_id), user_agent)
 
@@ -108,6 +109,15 @@ def taken(session: Session, *, email: str | None = None, nickname: str | None = 
     if any(key is not None and row[1] == key for row in rows):
         refusals.append(NicknameTaken())
     return refusals
+
+
+def ask_to_confirm(session: Session, user_id: int) -> bool:
+    """Ask for a letter with a link that confirms the e-mail (U16); gives whether there is anything to confirm."""
+    user = queries.find_user(session, user_id)
+    if user is None or user.email is None or user.email_verified_at is not None:
+        return False
+    outbox.enqueue(session, "user.send_confirmation", user_id)
+    return True
 
 
 def find_user(session: Session, user_id: int) -> User | None:
