@@ -168,7 +168,7 @@ def own_elasticsearch(_second_elasticsearch: servers.Elasticsearch) -> Iterator[
 
 def _skip_unless_wanted() -> None:
     if not servers.is_elasticsearch_wanted():
-        pytest.skip("no Elasticsearch is wanted: set ELASTICSEARCH=embedded (Java 17 and Maven are needed)")
+        pytest.skip(servers.ELASTICSEARCH_IS_NOT_WANTED)
 
 
 @pytest.fixture(scope="session")

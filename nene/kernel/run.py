@@ -101,9 +101,7 @@ def _servers(port: str) -> Iterator[tuple[dict[str, str], list[Server]]]:
             redis = stack.enter_context(Redis(HOME / "redis"))
             addresses["NENE_REDIS_URL"] = redis.url()
             servers.append(redis)
-        if given.get("ELASTICSEARCH") == "embedded" and "NENE_ELASTICSEARCH_URL" not in given:
-            if not is_fetched():
-                print("Fetching Elasticsearch, once: 0.9 GB.", flush=True)
+        if _wants_elasticsearch(given):
             elasticsearch = stack.enter_context(Elasticsearch(HOME / "elasticsearch"))
             addresses["NENE_ELASTICSEARCH_URL"] = elasticsearch.url
             servers.append(elasticsearch)
@@ -111,6 +109,22 @@ def _servers(port: str) -> Iterator[tuple[dict[str, str], list[Server]]]:
         ADDRESSES.touch(mode=0o600)
         ADDRESSES.write_text("".join(f"{name}={value}\n" for name, value in addresses.items()))
         yield {**given, **addresses}, servers
+
+
+def _wants_elasticsearch(given: dict[str, str]) -> bool:
+    """Only on request, as it needs Java and Maven; without it search runs on PostgreSQL."""
+    wanted = given.get("ELASTICSEARCH")
+    if wanted not in {None, "embedded"}:
+        message = f"ELASTICSEARCH: {wanted!r} is unknown; expected embedded, or nothing."
+        raise Failed(message)
+    if not wanted or "NENE_ELASTICSEARCH_URL" in given:
+        return False
+    if given.get("NENE_ENV") == "production":
+        message = "ELASTICSEARCH=embedded is for the demo: NENE_ENV=production needs NENE_ELASTICSEARCH_URL instead."
+        raise Failed(message)
+    if not is_fetched():
+        print("Fetching Elasticsearch, once: 0.9 GB.", flush=True)
+    return True
 
 
 def _refuse_taken(port: str) -> None:

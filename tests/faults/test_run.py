@@ -1,11 +1,13 @@
 """`make run` as a person meets it: ready, found by other commands, and gone without a trace."""
 
 import contextlib
+import json
 import os
 import signal
 import subprocess
 import sys
 import time
+import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,9 +15,10 @@ from pathlib import Path
 import pytest
 
 from nene.kernel.embedded import free_port
-from tests.servers import PROGRAMS, ROOT
+from nene.kernel.embedded_elasticsearch import VERSION
+from tests.servers import ELASTICSEARCH_IS_NOT_WANTED, PROGRAMS, ROOT, is_elasticsearch_wanted
 
-PATIENCE = 60.0
+PATIENCE = 100.0
 PARTS = ("app.py", "nene", "tasks", "standins", "migrations", "templates", "static", "Procfile")
 
 
@@ -31,12 +34,12 @@ class Run:
             if (ROOT / part).exists():
                 (folder / part).symlink_to(ROOT / part)
 
-    def start(self) -> None:
+    def start(self, **environment: str) -> None:
         with self.output.open("wb") as output:
             self.process = subprocess.Popen(
                 [sys.executable, "-m", "nene.kernel.run"],
                 cwd=self.folder,
-                env={**self.environment, "PORT": str(self.port)},
+                env={**self.environment, "PORT": str(self.port), **environment},
                 stdout=output,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
@@ -64,7 +67,7 @@ class Run:
 
     @property
     def environment(self) -> dict[str, str]:
-        return {name: value for name, value in os.environ.items() if not name.startswith("NENE_")}
+        return {name: value for name, value in os.environ.items() if not name.startswith(("NENE_", "ELASTICSEARCH"))}
 
     @property
     def said(self) -> str:
@@ -144,3 +147,50 @@ def test_production_does_not_run_on_the_servers_of_the_demo(run: Run) -> None:
     done = run.command(sys.executable, "-m", "nene.kernel.run", PORT=str(run.port), NENE_ENV="production")
     assert done.returncode == 1
     assert "NENE_DATABASE_URL" in done.stderr
+
+
+@pytest.mark.timeout(300)
+def test_elasticsearch_comes_and_goes_with_the_others_when_it_is_wanted(run: Run) -> None:
+    if not is_elasticsearch_wanted():
+        pytest.skip(ELASTICSEARCH_IS_NOT_WANTED)
+    run.start(ELASTICSEARCH="embedded")
+    given = dict(line.split("=", 1) for line in (run.folder / ".nene/servers.env").read_text().splitlines())
+    address = given["NENE_ELASTICSEARCH_URL"]
+    with urllib.request.urlopen(address) as answer:
+        assert json.load(answer)["version"]["number"] == VERSION
+    assert run.end() == 0
+    with pytest.raises(urllib.error.URLError, match="refused"):
+        urllib.request.urlopen(address)
+
+
+def test_elasticsearch_without_its_java_stops_the_start_with_one_clear_line(run: Run) -> None:
+    java = run.folder / "java"
+    java.write_text("#!/bin/sh\necho 'openjdk version \"24.0.1\"' >&2\n")
+    java.chmod(0o755)
+    path = f"{run.folder}{os.pathsep}{os.environ['PATH']}"
+    done = run.command(sys.executable, "-m", "nene.kernel.run", PORT=str(run.port), ELASTICSEARCH="embedded", PATH=path)
+    assert done.returncode == 1
+    assert "Elasticsearch needs Java 17 to 23" in done.stderr
+    assert "\n" not in done.stderr.strip()
+    assert run.processes() == set()
+
+
+@pytest.mark.parametrize(
+    ("environment", "said"),
+    [
+        ({"ELASTICSEARCH": "yes"}, "expected embedded"),
+        (
+            {
+                "ELASTICSEARCH": "embedded",
+                "NENE_ENV": "production",
+                "NENE_DATABASE_URL": "postgresql+psycopg://nobody@localhost/none",
+                "NENE_REDIS_URL": "redis://localhost/0",
+            },
+            "NENE_ELASTICSEARCH_URL",
+        ),
+    ],
+)
+def test_elasticsearch_that_cannot_be_meant_is_refused(run: Run, environment: dict[str, str], said: str) -> None:
+    done = run.command(sys.executable, "-m", "nene.kernel.run", PORT=str(run.port), **environment)
+    assert done.returncode == 1
+    assert said in done.stderr
