@@ -21,7 +21,8 @@ from zlib import crc32
 from flask import Flask, abort, jsonify, redirect, render_template, request
 from werkzeug.wrappers import Response
 
-CLIENT_ID, CLIENT_SECRET = "nene-practice", "nene-practice-secret"  # known to everybody
+from standins import CLIENT_ID, CLIENT_SECRET
+
 PORT = 9101
 CODE_LIFE = 600.0  # seconds
 SLOW = 8.0  # seconds: longer than anybody waits for an answer

@@ -10,24 +10,22 @@ from urllib.parse import parse_qsl, urlsplit
 
 import pytest
 import requests
+from flask import Flask
 
+import standins
+from nene.kernel import settings
 from nene.kernel.embedded import free_port
-from standins import oauth as practice
+from nene.kernel.settings import Settings
 from tests.servers import PATIENCE, ROOT
-
-ADDRESSES = {  # of the authorize, token, userinfo and unlink pages, as the real ones are laid out
-    "kakao": ("oauth/authorize", "oauth/token", "v2/user/me", "v1/user/unlink"),
-    "naver": ("oauth2.0/authorize", "oauth2.0/token", "v1/nid/me", "oauth2.0/token"),
-    "google": ("o/oauth2/v2/auth", "token", "v1/userinfo", "revoke"),
-}
 
 
 class OAuth:
     """Kakao, Naver and Google in one process."""
 
     def __init__(self) -> None:
-        self.url = f"http://127.0.0.1:{free_port()}"
-        command = [sys.executable, "-m", "standins.oauth", "--port", str(urlsplit(self.url).port)]
+        self.port = free_port()
+        self.url = f"http://localhost:{self.port}"
+        command = [sys.executable, "-m", "standins.oauth", "--port", str(self.port)]
         self.process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         deadline = time.monotonic() + PATIENCE
         while True:
@@ -45,15 +43,8 @@ class OAuth:
     @property
     def settings(self) -> dict[str, str]:
         """What the product has to know, by the names of its settings."""
-        known: dict[str, str] = {}
-        for provider, paths in ADDRESSES.items():
-            known |= {
-                f"oauth_{provider}_client_id": practice.CLIENT_ID,
-                f"oauth_{provider}_client_secret": practice.CLIENT_SECRET,
-            }
-            for name, path in zip(("authorize", "token", "userinfo", "unlink"), paths, strict=True):
-                known[f"oauth_{provider}_{name}_url"] = f"{self.url}/{provider}/{path}"
-        return known
+        known = standins.oauth(self.port)
+        return {name.removeprefix("NENE_").lower(): value for name, value in known.items()}
 
     def look(self) -> dict[str, Any]:
         """Who is linked, and who was unlinked."""
@@ -86,3 +77,13 @@ def oauth(oauth_process: OAuth) -> OAuth:
     """Kakao, Naver and Google, who remember nothing from other tests."""
     oauth_process.control(forget=True)
     return oauth_process
+
+
+@pytest.fixture
+def offered(app: Flask, oauth: OAuth) -> Iterator[Settings]:
+    """The product knows all three providers."""
+    usual = settings.current()
+    chosen = Settings.model_validate({**usual.model_dump(), **oauth.settings})
+    settings.use(chosen)
+    yield chosen
+    settings.use(usual)

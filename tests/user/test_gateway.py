@@ -3,13 +3,12 @@
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import date
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
 import requests
-from flask import Flask
 
 from nene.kernel import settings
 from nene.kernel.errors import NotThere
@@ -25,14 +24,7 @@ BACK = "http://localhost:8000/oauth/{}/callback"
 EVERY = pytest.mark.parametrize("provider", list(Provider))
 
 
-@pytest.fixture(autouse=True)
-def offered(app: Flask, oauth: OAuth) -> Iterator[Settings]:
-    """The product knows all three providers."""
-    usual = settings.current()
-    chosen = Settings.model_validate({**usual.model_dump(), **oauth.settings})
-    settings.use(chosen)
-    yield chosen
-    settings.use(usual)
+pytestmark = pytest.mark.usefixtures("offered")
 
 
 def fetch(oauth: OAuth, provider: Provider, person: str = "full", **more: str) -> Profile:

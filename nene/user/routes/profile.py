@@ -15,6 +15,7 @@ from nene.user import service
 from nene.user.errors import FieldRefused, PasswordWrong
 from nene.user.forms.profile import PasswordForm, ProfileForm
 from nene.user.routes.blueprint import MINUTES, blueprint, refused_at
+from nene.user.routes.social import my_ways_in
 
 PROFILE, PASSWORD = "user/profile.html", "user/password.html"
 
@@ -43,15 +44,15 @@ def profile() -> Answer:
 @blueprint.route("/me/password", methods=["GET", "POST"])
 @login_required
 def password() -> Answer:
-    """Change the password, and sign out everywhere else."""
+    """Change the password, and sign out everywhere else; the links to sign in with are shown beside it."""
     if request.method == "GET":
-        return render_template(PASSWORD, form=PasswordForm.blank())
-    form = PasswordForm.checked(PASSWORD)
+        return render_template(PASSWORD, form=PasswordForm.blank(), **my_ways_in())
+    form = PasswordForm.checked(PASSWORD, lazily=my_ways_in)
     attempt = Attempt({f"password:{current_user.id}": 10}, minutes=MINUTES)
     with reading() as session:
         user = service.find_user(session, current_user.id)
     if user is None or not service.check_password(user, form.current_password.data or ""):
-        return refused_at(form, PASSWORD, PasswordWrong())
+        return refused_at(form, PASSWORD, PasswordWrong(), **my_ways_in())
     attempt.succeeded()
     new_hash = service.hash_password(form.new_password.data or "")
     in_transaction(

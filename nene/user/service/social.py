@@ -18,7 +18,7 @@ from nene.user import gateway, queries
 from nene.user.errors import LastWay, LinkedElsewhere, NotMyLink, OtherLinked, StateWrong
 from nene.user.gateway import Profile
 from nene.user.models import SocialLink, Unlinking
-from nene.user.service.account import create_user, email_key, lock_account
+from nene.user.service.account import ask_to_confirm, create_user, email_key, lock_account
 from nene.user.service.session import open_session, sign_out
 from nene.user.terms import Provider
 
@@ -98,6 +98,7 @@ def sign_up_by_link(
     )
     _add_link(session, user_id, profile)
     notification.set_consents(session, user_id=user_id, marketing=marketing, night=night)
+    ask_to_confirm(session, user_id)
     audit.record(session, action="user.sign_up", target=f"user:{user_id}", who=user_id, provider=profile.provider)
     if instead_of is not None:
         sign_out(session, session_id=instead_of)
