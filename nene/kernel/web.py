@@ -33,7 +33,8 @@ from nene.kernel import health, redis, settings
 from nene.kernel.clock import business, seoul_date
 from nene.kernel.errors import NothingDone, Refusal, TooMany
 
-QUIET = {"static", "health.alive", "health.ready"}  # endpoints that are not worth a line in the log
+# Endpoints that are not worth a line in the log, nor a look at who asks.
+QUIET = {"static", "health.alive", "health.ready", "user.image"}
 # Browsers drop control characters and turn backslashes, so that "/\\elsewhere" would read "//elsewhere".
 OWN_PATH = re.compile(r"/(?!/)[^\x00-\x20\x7f\\]*")
 KEPT_HEADERS = {"Allow", "Retry-After"}

@@ -3,7 +3,8 @@
 from typing import Any
 
 from flask_babel import lazy_gettext as _
-from wtforms import PasswordField
+from flask_wtf.file import FileField  # type: ignore[import-untyped]
+from wtforms import BooleanField, PasswordField
 from wtforms.validators import InputRequired
 
 from nene.kernel.forms import Form, date_field
@@ -11,16 +12,24 @@ from nene.user.forms.fields import a_birth_date, again_field, bio_field, new_pas
 
 
 class ProfileForm(Form):
-    """What others see of me, and my birth date."""
+    """What others see of me, my birth date, and whether my e-mail finds me."""
 
     nickname = nickname_field()
     birth_date = date_field(_("생년월일"), InputRequired(_("태어난 날을 적어 주세요.")), a_birth_date)
     bio = bio_field()
+    image = FileField(_("사진"), render_kw={"accept": "image/jpeg,image/png,image/webp,image/gif"})
+    image_remove = BooleanField(_("사진 지우기"))
+    find_by_email = BooleanField(_("내 이메일 주소를 아는 회원이 나를 찾을 수 있어요"))
 
     @property
     def profile(self) -> dict[str, Any]:
-        """The new values of the profile."""
-        return {"nickname": self.nickname.data, "birth_on": self.birth_date.data, "bio": self.bio.data or ""}
+        """The new values of the profile, but for the picture."""
+        return {
+            "nickname": self.nickname.data,
+            "birth_on": self.birth_date.data,
+            "bio": self.bio.data or "",
+            "find_by_email": self.find_by_email.data,
+        }
 
 
 class PasswordForm(Form):

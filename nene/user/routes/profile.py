@@ -2,14 +2,14 @@
 
 from typing import Any
 
-from flask import render_template, request, url_for
+from flask import make_response, render_template, request, url_for
 from flask_babel import gettext as _
 from flask_login import current_user, login_required
 
 from nene.kernel import auth
 from nene.kernel.db import in_transaction, reading
 from nene.kernel.forms import Form
-from nene.kernel.security import Attempt
+from nene.kernel.security import Attempt, limiter
 from nene.kernel.web import Answer, go_to, show_change
 from nene.user import service
 from nene.user.errors import FieldRefused, PasswordWrong
@@ -18,27 +18,37 @@ from nene.user.routes.blueprint import MINUTES, blueprint, refused_at
 from nene.user.routes.social import my_ways_in
 
 PROFILE, PASSWORD = "user/profile.html", "user/password.html"
+IMAGE_LIFE = 365 * 24 * 3600  # seconds
 
 
 @blueprint.route("/me/profile", methods=["GET", "POST"])
 @login_required
 def profile() -> Answer:
-    """Change nickname, birth date and bio."""
+    """Change what others see of me, my birth date, and whether my e-mail finds me."""
     with reading() as session:
         mine = service.own_profile(session, current_user.id)
     if request.method == "GET":
-        form = ProfileForm.blank(nickname=mine.nickname, birth_date=mine.birth_on, bio=mine.bio)
-        return render_template(PROFILE, form=form, birth_date_fixed=mine.is_fixed)
-    form = ProfileForm.checked(PROFILE, birth_date_fixed=mine.is_fixed)
+        kept = {"birth_date": mine.birth_on, "find_by_email": mine.find_by_email}
+        form = ProfileForm.blank(nickname=mine.nickname, bio=mine.bio, **kept)
+        return render_template(PROFILE, form=form, mine=mine)
+    form = ProfileForm.checked(PROFILE, mine=mine)
     try:
-        in_transaction(
-            service.update_profile,
-            user_id=current_user.id,
-            **form.profile,
-        )
+        in_transaction(service.update_profile, user_id=current_user.id, image=_new_image(form), **form.profile)
     except FieldRefused as refusal:
-        return refused_at(form, PROFILE, refusal, birth_date_fixed=mine.is_fixed)
+        return refused_at(form, PROFILE, refusal, mine=mine)
     return go_to(url_for("home.me"), message=_("프로필을 고쳤어요."))
+
+
+@blueprint.get("/images/<key>/<int:width>.webp")
+@limiter.exempt
+def image(key: str, width: int) -> Answer:
+    """A profile picture, for anybody; another picture has another address, so that this one is kept for ever."""
+    with reading() as session:
+        webp = service.find_image(session, key=key, width=width)
+    response = make_response(webp)
+    response.mimetype = "image/webp"
+    response.headers["Cache-Control"] = f"public, max-age={IMAGE_LIFE}, immutable"
+    return response
 
 
 @blueprint.route("/me/password", methods=["GET", "POST"])
@@ -87,6 +97,14 @@ def revoke(session_id: int) -> Answer:
         message=_("그 기기에서 로그아웃했어요."),
         lazily=_my_sessions,
     )
+
+
+def _new_image(form: ProfileForm) -> dict[int, bytes] | None:
+    """What was chosen as picture, cut; nothing in it if the present one is to go, none if that is to stay."""
+    if form.image.data:
+        Attempt({f"image:{current_user.id}": 30}, minutes=60)  # each is work
+        return service.cut_image(form.image.data.read())
+    return {} if form.image_remove.data else None
 
 
 def _my_sessions() -> dict[str, Any]:

@@ -19,6 +19,7 @@ from nene.user.service.account import (
     taken,
     update_profile,
 )
+from nene.user.service.image import cut_image, find_image
 from nene.user.service.leave import forget_retained, read_retained, withdraw
 from nene.user.service.password import change_password, check_password, hash_password
 from nene.user.service.recovery import (
@@ -49,9 +50,11 @@ __all__ = [
     "confirm_email",
     "correct_birth_date",
     "create_user",
+    "cut_image",
     "email_key",
     "end_session",
     "find_by_email",
+    "find_image",
     "find_user",
     "forget_old_sessions",
     "forget_retained",

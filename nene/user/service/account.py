@@ -1,6 +1,6 @@
 """Accounts: opening, looking, changing, leaving."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
 
@@ -17,6 +17,7 @@ from nene.point import service as point
 from nene.user import queries, rules
 from nene.user.errors import EmailTaken, FieldRefused, NicknameTaken, TooYoungToJoin
 from nene.user.models import Consent, User
+from nene.user.service.image import set_image
 from nene.user.service.session import end_sessions, open_session
 from nene.user.terms import GONE, VERSIONS, PublicUser, Role
 
@@ -28,6 +29,8 @@ class OwnProfile:
     nickname: str
     birth_on: date
     bio: str
+    image: str | None
+    find_by_email: bool
     is_fixed: bool
 
 
@@ -178,14 +181,29 @@ def own_profile(session: Session, user_id: int) -> OwnProfile:
     user = queries.find_user(session, user_id)
     if user is None or user.birth_on is None:
         raise NotThere
-    return OwnProfile(user.nickname, user.birth_on, user.bio, point.has_staked_or_charged(session, user_id))
+    is_fixed = point.has_staked_or_charged(session, user_id)
+    return OwnProfile(user.nickname, user.birth_on, user.bio, user.image, user.find_by_email, is_fixed)
 
 
-def update_profile(session: Session, *, user_id: int, nickname: str, birth_on: date, bio: str) -> None:
-    """Change the own profile (U10). Raises NicknameTaken, BirthDateFixed, TooYoungToJoin, NotThere."""
+def update_profile(
+    session: Session,
+    *,
+    user_id: int,
+    nickname: str,
+    birth_on: date,
+    bio: str,
+    find_by_email: bool,
+    image: Mapping[int, bytes] | None = None,
+) -> None:
+    """Change the own profile (U10). Raises NicknameTaken, BirthDateFixed, TooYoungToJoin, NotThere.
+
+    `image` is what `cut_image` made of a new picture; none leaves the present one, an empty one takes it away.
+    """
     user = lock_account(session, user_id)
     user.correct_birth_date(birth_on, fixed=point.has_staked_or_charged(session, user_id))
-    user.bio = bio
+    user.bio, user.find_by_email = bio, find_by_email
+    if image is not None:
+        set_image(session, user, image)
     session.flush()
     try:
         with session.begin_nested():

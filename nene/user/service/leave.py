@@ -9,6 +9,7 @@ from nene.kernel.errors import NotAllowed, NotThere
 from nene.user import rules
 from nene.user.models import RetainedIdentity
 from nene.user.service.account import lock_account
+from nene.user.service.image import forget_image
 from nene.user.service.session import end_sessions
 from nene.user.terms import Role
 
@@ -30,6 +31,7 @@ def withdraw(session: Session, *, user_id: int, has_paid: bool) -> None:
                 delete_on=rules.kept_until(seoul_date(now)),
             )
         )
+    forget_image(session, user)
     user.withdraw(now)
     end_sessions(session, user_id, forget=True)
 
