@@ -54,7 +54,10 @@ def cached(key: str, life: timedelta, build: Callable[[], T]) -> T:
 
 def drop(session: Session, *keys: str) -> None:
     """Forget these once the session's step is committed; who is building one of them now does not keep it either."""
-    after_commit(session, partial(_forget, *keys))
+    if "cache_dropped" not in session.info:
+        dropped = session.info["cache_dropped"] = set()
+        after_commit(session, partial(_forget, dropped))
+    session.info["cache_dropped"].update(keys)
 
 
 def _places(key: str) -> tuple[str, str]:
@@ -84,8 +87,8 @@ def _store(place: tuple[str, str], mine: str, value: object, life: timedelta) ->
         log.info("cache.not_kept")
 
 
-def _forget(*keys: str) -> None:
+def _forget(keys: set[str]) -> None:
     try:
         redis.client().delete(*(name for key in keys for name in _places(key)))
     except redis.RedisError:
-        log.warning("cache.not_dropped", keys=keys)
+        log.warning("cache.not_dropped", keys=sorted(keys))
