@@ -9,6 +9,7 @@ from tests import world
 PUBLIC = {
     *("/", "/signup", "/login", "/logout", "/terms", "/privacy", "/healthz", "/readyz", "/metrics", "/dev/clock"),
     *("/challenges", "/challenges/<int:challenge_id>", "/challenges/<int:challenge_id>/seats"),
+    *("/oauth/<provider>", "/oauth/<provider>/callback", "/signup/social"),
     *("/static/<path:filename>", "/images/<key>/<int:width>.webp"),
 }
 VALUES = {"verb": "join"}
