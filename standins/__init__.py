@@ -3,7 +3,10 @@
 Each function gives the settings that lead to one of them on a port of this machine.
 """
 
+from collections.abc import Iterable
+
 CLIENT_ID, CLIENT_SECRET = "nene-practice", "nene-practice-secret"  # known to everybody
+TOSS_CLIENT_KEY, TOSS_SECRET_KEY = "test_gck_nene_practice", "test_gsk_nene_practice"  # likewise
 OAUTH_PATHS = {  # authorize, token, userinfo and unlink, as the real ones are laid out
     "kakao": ("oauth/authorize", "oauth/token", "v2/user/me", "v1/user/unlink"),
     "naver": ("oauth2.0/authorize", "oauth2.0/token", "v1/nid/me", "oauth2.0/token"),
@@ -11,10 +14,11 @@ OAUTH_PATHS = {  # authorize, token, userinfo and unlink, as the real ones are l
 }
 
 
-def oauth(port: int) -> dict[str, str]:
-    """Kakao, Naver and Google, played by standins/oauth.py."""
+def oauth(port: int, providers: Iterable[str] = OAUTH_PATHS) -> dict[str, str]:
+    """Kakao, Naver and Google, or some of them, played by standins/oauth.py."""
     known: dict[str, str] = {}
-    for provider, paths in OAUTH_PATHS.items():
+    for provider in providers:
+        paths = OAUTH_PATHS[provider]
         name = f"NENE_OAUTH_{provider.upper()}"
         known |= {f"{name}_CLIENT_ID": CLIENT_ID, f"{name}_CLIENT_SECRET": CLIENT_SECRET}
         for page, path in zip(("AUTHORIZE", "TOKEN", "USERINFO", "UNLINK"), paths, strict=True):
@@ -25,3 +29,10 @@ def oauth(port: int) -> dict[str, str]:
 def mail(port: int, page_port: int) -> dict[str, str]:
     """A mail server, and the page that shows what arrived, played by standins/mail.py."""
     return {"NENE_SMTP_URL": f"smtp://localhost:{port}", "NENE_MAILBOX_URL": f"http://localhost:{page_port}"}
+
+
+def toss(port: int) -> dict[str, str]:
+    """Toss Payments, played by standins/toss.py."""
+    url = f"http://localhost:{port}"
+    keys = {"NENE_TOSS_CLIENT_KEY": TOSS_CLIENT_KEY, "NENE_TOSS_SECRET_KEY": TOSS_SECRET_KEY}
+    return {"NENE_TOSS_API_URL": url, **keys, "NENE_TOSS_SDK_URL": f"{url}/v2/standard"}

@@ -13,6 +13,7 @@ import shutil
 import signal
 import socket
 import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import Callable
@@ -224,6 +225,23 @@ class Redis(Server):
             except redis.RedisError:
                 return False
         return self.process is not None and self.process.pid == pid
+
+
+class Standin(Server):
+    """One of standins/, on ports of the loopback address that are free at its first start."""
+
+    def __init__(self, folder: Path, *options: str) -> None:
+        """It is called as its folder is; it gets a port for each of the options."""
+        super().__init__(folder.absolute())
+        self.name = f"standins/{folder.name}.py"
+        self.options = options
+        self.ports = [free_port() for _ in options]
+
+    def start(self) -> None:
+        """Start, on the same ports each time; nobody waits for it, as the web takes longer to start."""
+        given = [part for option, port in zip(self.options, self.ports, strict=True) for part in (option, str(port))]
+        command = [sys.executable, "-m", f"standins.{self.folder.name}", *given]
+        self._spawn(as_child(command, self.end_signal), lambda: True)
 
 
 def free_port() -> int:

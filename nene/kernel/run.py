@@ -17,7 +17,8 @@ from pathlib import Path
 from types import FrameType
 from typing import NoReturn
 
-from nene.kernel.embedded import NotStarted, Postgres, Redis, Server
+import standins
+from nene.kernel.embedded import NotStarted, Postgres, Redis, Server, Standin
 from nene.kernel.embedded_elasticsearch import Elasticsearch, is_fetched
 
 HOME = Path(".nene")
@@ -105,6 +106,9 @@ def _servers(port: str) -> Iterator[tuple[dict[str, str], list[Server]]]:
             elasticsearch = stack.enter_context(Elasticsearch(HOME / "elasticsearch"))
             addresses["NENE_ELASTICSEARCH_URL"] = elasticsearch.url
             servers.append(elasticsearch)
+        for standin, played in _standins(given):
+            servers.append(stack.enter_context(standin))
+            addresses |= played
         stack.callback(ADDRESSES.unlink, missing_ok=True)
         ADDRESSES.touch(mode=0o600)
         ADDRESSES.write_text("".join(f"{name}={value}\n" for name, value in addresses.items()))
@@ -125,6 +129,19 @@ def _wants_elasticsearch(given: dict[str, str]) -> bool:
     if not is_fetched():
         print("Fetching Elasticsearch, once: 0.9 GB.", flush=True)
     return True
+
+
+def _standins(given: dict[str, str]) -> Iterator[tuple[Standin, dict[str, str]]]:
+    """What plays the outside world, but for what is given, with the settings that lead there; nothing in production."""
+    if given.get("NENE_ENV") == "production":
+        return
+    oauth = Standin(HOME / "oauth", "--port")
+    known = [name for name in standins.OAUTH_PATHS if f"NENE_OAUTH_{name.upper()}_CLIENT_ID" not in given]
+    if known:
+        yield oauth, standins.oauth(oauth.ports[0], known)
+    if "NENE_SMTP_URL" not in given:
+        mail = Standin(HOME / "mail", "--port", "--page-port")
+        yield mail, standins.mail(mail.ports[0], mail.ports[1])
 
 
 def _refuse_taken(port: str) -> None:
@@ -168,7 +185,7 @@ def _serve(environment: dict[str, str], servers: list[Server], port: str) -> NoR
                 raise Failed(message)
             if not ready and _answers(port):
                 ready = True
-                _announce(port)
+                _announce(port, environment)
             time.sleep(0.5 if ready else 0.05)
         message = f"A part ended by itself (status {parts.returncode}, see above), so all of it stops."
         raise Failed(message)
@@ -184,8 +201,10 @@ def _answers(port: str) -> bool:
     return True
 
 
-def _announce(port: str) -> None:
+def _announce(port: str, environment: dict[str, str]) -> None:
     print(f"\nReady: http://localhost:{port}", *MEMBERS, f"password of all: {PASSWORD}", sep="\n  ", flush=True)
+    if "NENE_MAILBOX_URL" in environment:
+        print(f"Mail that was sent: {environment['NENE_MAILBOX_URL']}", flush=True)
 
 
 def _end(parts: subprocess.Popen[bytes], servers: list[Server]) -> None:
