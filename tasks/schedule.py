@@ -17,6 +17,7 @@ from app import create_app
 from nene.kernel import outbox
 from nene.kernel.clock import SEOUL
 from nene.kernel.db import db, in_transaction
+from nene.kernel.search import sync
 
 LEADER = 0x6E656E65  # the key of the advisory lock: "nene"
 log = structlog.get_logger(__name__)
@@ -59,6 +60,7 @@ def jobs() -> list[tuple[IntervalTrigger | CronTrigger, Callable[[], object]]]:
     """What runs when, in Seoul time."""
     return [
         (IntervalTrigger(seconds=5), outbox.relay),
+        (IntervalTrigger(seconds=10), sync.sweep),
         (CronTrigger(second=0, timezone=SEOUL), partial(ask, "challenge.advance")),
         (CronTrigger(hour=4, minute=0, timezone=SEOUL), partial(ask, "user.forget_old_sessions")),
         (CronTrigger(hour=4, minute=10, timezone=SEOUL), partial(ask, "user.forget_retained")),

@@ -9,9 +9,9 @@ from structlog.contextvars import bind_contextvars, clear_contextvars
 
 from app import create_app
 from nene.kernel import outbox
-from tasks import admin, challenge, user
+from tasks import admin, challenge, search, user
 
-__all__ = ["admin", "broker", "challenge", "user"]
+__all__ = ["admin", "broker", "challenge", "search", "user"]
 
 
 class InApp(dramatiq.Middleware):
