@@ -19,7 +19,7 @@ from typing import NoReturn
 
 import standins
 from nene.kernel.embedded import NotStarted, Postgres, Redis, Server, Standin
-from nene.kernel.embedded_elasticsearch import Elasticsearch, is_fetched
+from nene.kernel.embedded_elasticsearch import Elasticsearch, is_fetched, java_program
 
 HOME = Path(".nene")
 ADDRESSES = HOME / "servers.env"
@@ -126,6 +126,7 @@ def _wants_elasticsearch(given: dict[str, str]) -> bool:
     if given.get("NENE_ENV") == "production":
         message = "ELASTICSEARCH=embedded is for the demo: NENE_ENV=production needs NENE_ELASTICSEARCH_URL instead."
         raise Failed(message)
+    java_program()
     if not is_fetched():
         print("Fetching Elasticsearch, once: 0.9 GB.", flush=True)
     return True

@@ -171,7 +171,7 @@ def test_elasticsearch_without_its_java_stops_the_start_with_one_clear_line(run:
     done = run.command(sys.executable, "-m", "nene.kernel.run", PORT=str(run.port), ELASTICSEARCH="embedded", PATH=path)
     assert done.returncode == 1
     assert "Elasticsearch needs Java 17 to 23" in done.stderr
-    assert "\n" not in done.stderr.strip()
+    assert "\n" not in (done.stdout + done.stderr).strip()
     assert run.processes() == set()
 
 
