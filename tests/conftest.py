@@ -12,7 +12,7 @@ from contextlib import closing
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from elasticsearch import Elasticsearch
@@ -22,6 +22,7 @@ from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, s
 from sqlalchemy.orm import Session
 from werkzeug.test import TestResponse
 
+import standins
 from nene.kernel import clock as clocks
 from nene.kernel import demo_clock
 from nene.kernel.db import db
@@ -29,9 +30,12 @@ from nene.kernel.embedded import NotStarted
 from nene.kernel.settings import Settings
 from tests import browser as browsers
 from tests import servers
-from tests.mailbox import mail_server, mailbox  # noqa: F401 - fixtures
 
-pytest_plugins = ["tests.standins"]
+if TYPE_CHECKING:
+    from tests.mailbox import Mailbox
+    from tests.standins import OAuth
+
+pytest_plugins = ["tests.mailbox", "tests.standins"]
 
 FAILURES = servers.ROOT / ".cache/failures"
 as_started = {each: each._read for each in (clocks.wall, clocks.business)}  # how the clocks run
@@ -304,9 +308,12 @@ def make_live(
 
 
 @pytest.fixture(scope="session")
-def live(shared_servers: None, worker_id: str) -> Iterator[servers.Live]:
+def live(
+    shared_servers: None, mail_server: "Mailbox", oauth_process: "OAuth", worker_id: str
+) -> Iterator[servers.Live]:
     """The application of the journeys: web, worker and scheduler, one for each worker of the run. Sign up who you need."""
-    one = servers.Live(f"live_{worker_id}")
+    outside = {"NENE_SMTP_URL": mail_server.smtp_url, **standins.oauth(oauth_process.port)}
+    one = servers.Live(f"live_{worker_id}", **outside)
     one.start()
     yield one
     one.close()
