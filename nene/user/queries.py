@@ -91,3 +91,23 @@ def list_links(session: Session, user_id: int) -> Sequence[SocialLink]:
 def find_unlinking(session: Session, unlinking_id: int) -> Unlinking | None:
     """What is still to be ended at a provider."""
     return session.get(Unlinking, unlinking_id)
+
+
+# People to be found
+
+
+def list_newest(session: Session, *, after: int | None, limit: int) -> Sequence[int]:
+    """The ids of living accounts, who came last first, from the one after this."""
+    newest = select(User.id).where(User.withdrawn_at.is_(None)).order_by(User.id.desc()).limit(limit)
+    return session.scalars(newest.where(User.id < after) if after else newest).all()
+
+
+def list_living(session: Session, ids: Collection[int]) -> Sequence[User]:
+    """Those of these accounts that live."""
+    return session.scalars(select(User).where(User.id.in_(ids), User.withdrawn_at.is_(None))).all() if ids else []
+
+
+def list_after(session: Session, after: int, limit: int) -> Sequence[User]:
+    """Living accounts by their ids, from the one after this."""
+    living = select(User).where(User.id > after, User.withdrawn_at.is_(None))
+    return session.scalars(living.order_by(User.id).limit(limit)).all()

@@ -22,6 +22,7 @@ from nene.user.service.account import (
 from nene.user.service.image import cut_image, find_image
 from nene.user.service.leave import forget_retained, read_retained, withdraw
 from nene.user.service.password import change_password, check_password, hash_password
+from nene.user.service.people import find_people
 from nene.user.service.recovery import (
     ask_to_reset,
     confirm_email,
@@ -55,6 +56,7 @@ __all__ = [
     "end_session",
     "find_by_email",
     "find_image",
+    "find_people",
     "find_user",
     "forget_old_sessions",
     "forget_retained",

@@ -17,6 +17,7 @@ from nene.point import service as point
 from nene.user import queries, rules
 from nene.user.errors import EmailTaken, FieldRefused, NicknameTaken, TooYoungToJoin
 from nene.user.models import Consent, User
+from nene.user.service import people
 from nene.user.service.image import set_image
 from nene.user.service.session import end_sessions, open_session
 from nene.user.terms import GONE, VERSIONS, PublicUser, Role
@@ -90,16 +91,17 @@ def create_user(
         find_by_email=False,
         created_at=now,
     )
-    user_id: int | None = session.scalar(row.on_conflict_do_nothing().returning(User.id))
-    if user_id is None:
+    user: User | None = session.scalar(row.on_conflict_do_nothing().returning(User))
+    if user is None:
         raise next(iter(taken(session, email=email, nickname=nickname)), Refusal())
     agreed_at = wall.now()
     session.add_all(
-        Consent(user_id=user_id, what=what, version=version, agreed_at=agreed_at) for what, version in VERSIONS.items()
+        Consent(user_id=user.id, what=what, version=version, agreed_at=agreed_at) for what, version in VERSIONS.items()
     )
-    point.open_wallet(session, user_id=user_id)
+    point.open_wallet(session, user_id=user.id)
+    people.index(session, user)
     session.flush()
-    return user_id
+    return user.id
 
 
 def taken(session: Session, *, email: str | None = None, nickname: str | None = None) -> list[FieldRefused]:
@@ -210,6 +212,7 @@ def update_profile(
             user.rename(nickname)
     except IntegrityError:
         raise NicknameTaken from None
+    people.index(session, user)
 
 
 def correct_birth_date(session: Session, *, by: int | None, user_id: int, birth_on: date) -> None:

@@ -1,0 +1,14 @@
+"""Text from the browser to whom one looks for."""
+
+from flask_babel import lazy_gettext as _
+from wtforms import SearchField
+from wtforms.validators import Length, Optional
+
+from nene.kernel.forms import QueryForm, tidy_line
+from nene.kernel.search.terms import LONGEST
+
+
+class PeopleForm(QueryForm):
+    """Whom to find."""
+
+    q = SearchField(_("찾기"), [Optional(), Length(max=LONGEST)], filters=[tidy_line])
