@@ -47,10 +47,16 @@ class Mailbox:
         found = requests.get(f"{self.url}/control", timeout=5).json()["mails"]
         return [mail for mail in found if to in {None, mail["to"]}]
 
-    def wait(self, to: str) -> dict[str, Any]:
-        """The newest mail to an address, once it is there."""
-        wait_until(lambda: bool(self.mails(to)))
-        return self.mails(to)[0]
+    def wait(self, to: str, subject: str = "") -> dict[str, Any]:
+        """The newest mail to an address with this in its subject, once it is there."""
+        found: list[dict[str, Any]] = []
+
+        def arrived() -> bool:
+            found[:] = [mail for mail in self.mails(to) if subject in mail["subject"]]
+            return bool(found)
+
+        wait_until(arrived)
+        return found[0]
 
     def path(self, to: str) -> str:
         """Of our page behind the one link of the newest mail to an address."""
