@@ -69,6 +69,10 @@ class Settings(BaseSettings):
     oauth_google_token_url: WebUrl = Url(f"{GOOGLE}/token")
     oauth_google_userinfo_url: WebUrl = Url("https://openidconnect.googleapis.com/v1/userinfo")
     oauth_google_unlink_url: WebUrl = Url(f"{GOOGLE}/revoke")
+    toss_api_url: WebUrl = Url("https://api.tosspayments.com")
+    toss_client_key: str | None = None
+    toss_secret_key: str | None = None
+    toss_sdk_url: WebUrl = Url("https://js.tosspayments.com/v2/standard")
     public_url: WebUrl | None = None
     rate_scale: float = Field(1.0, gt=0)
     trusted_proxies: int = Field(0, ge=0, le=10)

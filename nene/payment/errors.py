@@ -1,0 +1,66 @@
+"""What payments refuse, and Toss's codes by what they mean, in plain Korean."""
+
+from typing import Any, ClassVar
+
+from flask_babel import lazy_gettext as _
+
+from nene.kernel.errors import NothingDone
+
+
+class GatewayAway(NothingDone):
+    """Toss is not asked, because it does not answer, or because enough people wait for it already; nothing was sent."""
+
+    text: ClassVar = _("결제사에 연결할 수 없어요. 아무것도 처리되지 않았습니다. 잠시 뒤 다시 해 주세요.")
+
+
+CHECKING = _("처리됐는지 확인하고 있어요.")
+NOT_NOW = _("지금은 결제사를 쓸 수 없어요. 잠시 뒤 다시 해 주세요.")
+TOO_LATE = _("결제할 수 있는 시간이 지났어요. 청구되지 않았어요.")
+OVER_LIMIT = _("카드 한도를 넘는 금액이에요.")
+DECLINED: dict[str, Any] = {
+    "INVALID_CARD_NUMBER": _("카드 번호가 맞지 않아요."),
+    "INVALID_CARD_EXPIRATION": _("카드 유효기간이 맞지 않아요."),
+    "INVALID_STOPPED_CARD": _("정지된 카드예요."),
+    "INVALID_REJECT_CARD": _("이 카드로는 결제할 수 없어요."),
+    "INVALID_CARD_LOST_OR_STOLEN": _("분실이나 도난으로 신고된 카드예요."),
+    "EXCEED_MAX_AMOUNT": OVER_LIMIT,
+    "EXCEED_MAX_PAYMENT_AMOUNT": OVER_LIMIT,
+    "EXCEED_MAX_DAILY_PAYMENT_COUNT": _("하루에 결제할 수 있는 횟수를 넘었어요."),
+    "BELOW_MINIMUM_AMOUNT": _("이 방법으로 결제하기에는 금액이 너무 적어요."),
+    "NOT_AVAILABLE_PAYMENT": _("지금은 이 방법으로 결제할 수 없는 시간이에요."),
+    "REJECT_CARD_PAYMENT": _("한도를 넘었거나 잔액이 모자라요."),
+    "REJECT_CARD_COMPANY": _("카드사에서 결제를 거절했어요. 카드사에 물어봐 주세요."),
+    "REJECT_ACCOUNT_PAYMENT": _("계좌의 잔액이 모자라요."),
+    "EXCEED_MAX_AUTH_COUNT": _("인증할 수 있는 횟수를 넘었어요. 카드사에 물어봐 주세요."),
+    "EXCEED_MAX_ONE_DAY_AMOUNT": _("하루에 결제할 수 있는 금액을 넘었어요."),
+    "FDS_ERROR": _("카드사에서 평소와 다른 거래로 보고 막았어요. 카드사에 물어봐 주세요."),
+    "INVALID_PASSWORD": _("결제 비밀번호가 맞지 않아요."),
+}
+NOT_CHARGED: dict[str, Any] = {
+    "NOT_FOUND_PAYMENT_SESSION": TOO_LATE,
+    "NOT_FOUND_PAYMENT": _("결제사에 없는 결제예요. 청구되지 않았어요."),
+}
+MISCONFIGURED = dict.fromkeys(
+    ("UNAUTHORIZED_KEY", "INVALID_API_KEY", "INCORRECT_BASIC_AUTH_FORMAT", "FORBIDDEN_REQUEST"), NOT_NOW
+)
+ALREADY = dict.fromkeys(
+    ("ALREADY_CANCELED_PAYMENT", "ALREADY_REFUND_PAYMENT", "NOT_MATCHES_REFUNDABLE_AMOUNT"), CHECKING
+)
+REFUSED: dict[str, Any] = {  # cancels
+    "NOT_CANCELABLE_AMOUNT": _("남은 금액보다 많이 돌려줄 수 없어요."),
+    "NOT_CANCELABLE_PAYMENT": _("취소할 수 없는 결제예요."),
+    "EXCEED_MAX_REFUND_DUE": _("결제사에서 취소할 수 있는 기간이 지났어요."),
+    "NOT_ALLOWED_PARTIAL_REFUND": _("일부만 취소할 수 없는 결제예요."),
+    "REFUND_REJECTED": _("카드사나 은행에서 취소를 거절했어요."),
+    "INVALID_REFUND_ACCOUNT_INFO": _("돌려받을 계좌의 정보가 맞지 않아요."),
+}
+ENDED: dict[str, Any] = {  # what the fail page and payments that never were approved say
+    "PAY_PROCESS_CANCELED": _("결제를 그만뒀어요. 청구되지 않았어요."),
+    "PAY_PROCESS_ABORTED": _("결제가 끝까지 이어지지 않았어요. 청구되지 않았어요."),
+    "EXPIRED_PAYMENT": TOO_LATE,
+}
+
+
+def explain(code: str) -> str:
+    """One of Toss's codes, of an answer or of the fail page, in plain Korean; nothing for one that is not known here."""
+    return str({**DECLINED, **NOT_CHARGED, **MISCONFIGURED, **ALREADY, **REFUSED, **ENDED}.get(code, ""))
