@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from tests.mailbox import Mailbox
     from tests.standins import OAuth
 
-pytest_plugins = ["tests.mailbox", "tests.standins"]
+pytest_plugins = ["tests.mailbox", "tests.standins", "tests.tossed"]
 
 FAILURES = servers.ROOT / ".cache/failures"
 as_started = {each: each._read for each in (clocks.wall, clocks.business)}  # how the clocks run
