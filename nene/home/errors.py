@@ -21,3 +21,9 @@ class PointsLeft(Refusal):
     """Points would be lost, and the person has not said in so many words that they give them up (U9)."""
 
     text: ClassVar = _("남은 포인트를 포기한다고 확인해 주세요. 포인트는 그대로예요.")
+
+
+class NotProven(Refusal):
+    """Who has no password leaves after a fresh sign-in, at most five minutes ago (U9)."""
+
+    text: ClassVar = _("연결한 계정으로 본인인지 다시 확인해 주세요. 아직 탈퇴하지 않았어요.")

@@ -7,11 +7,16 @@ from wtforms.validators import InputRequired, NumberRange, Optional
 from nene.kernel.forms import Form, number_field
 
 
-class WithdrawForm(Form):
-    """Leaving for good: the password, and giving up the points that are left."""
+class ProvenWithdrawForm(Form):
+    """Leaving for good, of who has just signed in anew elsewhere: giving up the points that are left."""
+
+    confirm = BooleanField(_("남은 포인트를 포기하고 탈퇴할게요."), [Optional()])
+
+
+class WithdrawForm(ProvenWithdrawForm):
+    """The same of who has a password."""
 
     password = PasswordField(_("비밀번호"), [InputRequired(_("비밀번호를 적어 주세요."))])
-    confirm = BooleanField(_("남은 포인트를 포기하고 탈퇴할게요."), [Optional()])
 
 
 class ClockForm(Form):

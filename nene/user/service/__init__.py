@@ -41,8 +41,11 @@ from nene.user.service.session import (
     sign_in,
     sign_out,
 )
+from nene.user.service.social import PROOF, WaysIn, proven, ways_in
 
 __all__ = [
+    "PROOF",
+    "WaysIn",
     "ask_to_confirm",
     "ask_to_reset",
     "change_password",
@@ -69,6 +72,7 @@ __all__ = [
     "names_of",
     "own_profile",
     "promote",
+    "proven",
     "public_profile",
     "read_retained",
     "renew_session",
@@ -80,6 +84,7 @@ __all__ = [
     "sign_up",
     "taken",
     "update_profile",
+    "ways_in",
     "withdraw",
     "write_confirmation",
     "write_reset",

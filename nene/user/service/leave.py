@@ -8,7 +8,7 @@ from nene.kernel.clock import business, seoul_date
 from nene.kernel.errors import NotAllowed, NotThere
 from nene.user import rules
 from nene.user.models import RetainedIdentity
-from nene.user.service import people
+from nene.user.service import people, social
 from nene.user.service.account import lock_account
 from nene.user.service.image import forget_image
 from nene.user.service.session import end_sessions
@@ -33,6 +33,7 @@ def withdraw(session: Session, *, user_id: int, has_paid: bool) -> None:
             )
         )
     forget_image(session, user)
+    social.forget(session, user_id)
     user.withdraw(now)
     people.forget(session, user_id)
     end_sessions(session, user_id, forget=True)

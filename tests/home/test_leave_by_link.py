@@ -1,0 +1,67 @@
+"""U9: who has no password leaves after a fresh sign-in where they are linked, and is unlinked there."""
+
+import pytest
+from flask.testing import FlaskClient
+
+from nene.kernel import outbox
+from nene.kernel.db import reading
+from nene.user.models import RetainedIdentity, SocialLink, Unlinking, User
+from tasks import user as _jobs  # noqa: F401 - declares them
+from tests import world
+from tests.conftest import Clocks
+from tests.standins import OAuth
+from tests.user.stage import come_back, count, sign_up
+
+pytestmark = pytest.mark.usefixtures("offered")
+
+
+def prove(client: FlaskClient, oauth: OAuth, person: str = "full") -> None:
+    come_back(client, oauth, world.post(client, "/me/social/kakao/prove"), person)
+
+
+def alive() -> bool:
+    with reading() as session:
+        return session.query(User).filter(User.withdrawn_at.is_(None)).count() == 1
+
+
+def test_without_a_fresh_sign_in_nobody_leaves(client: FlaskClient, oauth: OAuth) -> None:
+    sign_up(client, oauth)
+    page = client.get("/me/withdraw").text
+    assert 'action="/me/social/kakao/prove"' in page
+    assert 'action="/me/withdraw"' not in page
+    answer = world.post(client, "/me/withdraw", confirm="y", password="")
+    assert answer.status_code == 409
+    assert "아직 탈퇴하지 않았어요" in answer.text
+    assert alive()
+
+
+def test_somebody_else_at_the_provider_proves_nothing(client: FlaskClient, oauth: OAuth) -> None:
+    sign_up(client, oauth)
+    prove(client, oauth, "no-email")
+    assert world.post(client, "/me/withdraw", confirm="y").status_code == 409
+    assert alive()
+
+
+def test_a_fresh_sign_in_is_good_for_five_minutes(client: FlaskClient, oauth: OAuth, clock: Clocks) -> None:
+    clock.stop_at(clock.wall.now())
+    sign_up(client, oauth)
+    prove(client, oauth)
+    clock.move(minutes=5, seconds=1)
+    assert world.post(client, "/me/withdraw", confirm="y").status_code == 409
+    assert alive()
+
+
+def test_who_leaves_is_unlinked_at_the_provider_too(client: FlaskClient, oauth: OAuth) -> None:
+    sign_up(client, oauth)
+    prove(client, oauth)
+    assert 'name="password"' not in client.get("/me/withdraw").text
+    assert world.post(client, "/me/withdraw", confirm="y").location == "/"
+    assert not alive()
+    assert (count(SocialLink), count(RetainedIdentity), count(Unlinking)) == (0, 0, 1)
+    with reading() as session:
+        jobs = [(job.id, job.name) for job in session.query(outbox.Outbox).all()]
+    for job_id, name in jobs:
+        if name == "user.unlink_social":
+            outbox.perform(name, job_id)
+    assert count(Unlinking) == 0
+    assert oauth.look()["unlinked"] == [["kakao", "1001"]]
