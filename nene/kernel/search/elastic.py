@@ -4,6 +4,7 @@ An index `nene-<kind>-<moment>` (`nene-` is the prefix) is read by the alias `ne
 the index: nothing is ever written to an index that nobody made.
 """
 
+import logging
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -48,6 +49,7 @@ def start(url: str | None, prefix: str) -> None:
     from elasticsearch import ApiError, Elasticsearch, TransportError  # noqa: PLC0415 - only where it is wanted
 
     _away = (ApiError, TransportError)
+    logging.getLogger("elastic_transport").setLevel(logging.WARNING)  # else a line for each request
     _client = Elasticsearch(url, request_timeout=READING, max_retries=0, retry_on_timeout=False, retry_on_status=())
 
 

@@ -33,12 +33,18 @@ def _find_tier(session: Session, wanted: Wanted, tier: int, place: Place | None,
         found = _read(session, recent, wanted, tier, place, limit)
         if len(found) == limit:
             return found
-    return _read(session, SearchDocument, wanted, tier, place, limit)
+    return _read(session, SearchDocument, wanted, tier, place, limit, whole=tier != EXACT)
 
 
-def _read(session: Session, row: Any, wanted: Wanted, tier: int, place: Place | None, limit: int) -> list[Place]:
-    statement = _listed(row, wanted.kind, place, select(row.created_at, row.id)).where(_matches(row, wanted, tier))
-    return [(created_at, key) for created_at, key in session.execute(statement.limit(limit))]
+def _read(
+    session: Session, row: Any, wanted: Wanted, tier: int, place: Place | None, limit: int, *, whole: bool = False
+) -> list[Place]:
+    """With `whole`, what matches is collected before it is sorted: the planner would else look for a rare word by age."""
+    found = _listed(row, wanted.kind, place, select(row.created_at, row.id)).where(_matches(row, wanted, tier))
+    if whole:
+        matched = found.order_by(None).cte("matched").prefix_with("MATERIALIZED")
+        found = select(matched).order_by(matched.c.created_at.desc(), matched.c.id.desc())
+    return [(created_at, key) for created_at, key in session.execute(found.limit(limit))]
 
 
 def _listed(row: Any, kind: str, place: Place | None, statement: Any) -> Any:
