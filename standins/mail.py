@@ -5,6 +5,7 @@ PUT sets what happens to the next ones: `{"mode": "fail"}`.
 """
 
 import asyncio
+import logging
 import re
 import signal
 import threading
@@ -185,6 +186,7 @@ def main() -> None:
     ports = parser.parse_args()
     if Settings.load().production:
         parser.error("NENE_ENV=production: this server sends nothing to anybody")
+    logging.getLogger("werkzeug").setLevel(logging.ERROR)
     asyncio.run(serve(ports.port, ports.page_port))
 
 
