@@ -1,5 +1,7 @@
 """U9 (password), U10 (my own profile) and U13 in the browser and at the console."""
 
+import re
+
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
@@ -62,6 +64,38 @@ def test_bad_input_changes_nothing(client: FlaskClient, kim: int, field: str, va
     assert answer.status_code == 422
     assert f'id="{field}-problem"' in answer.text
     assert find(kim).nickname == "김씨"
+
+
+def test_what_was_typed_stays_in_a_refused_form(client: FlaskClient) -> None:
+    page = change(client, nickname="a b", bio="긴 소개", find_by_email="y").text
+    assert 'value="a b"' in page
+    assert 'value="1999-09-09"' in page
+    assert "긴 소개</textarea>" in page
+    assert is_findable(page)
+
+
+def is_findable(page: str) -> bool:
+    """Whether the box is ticked."""
+    box = re.search(r'<input [^>]*name="find_by_email"[^>]*>', page)
+    assert box
+    return "checked" in box[0]
+
+
+def test_nobody_is_found_by_email_who_did_not_ask_for_it(client: FlaskClient, kim: int) -> None:
+    assert find(kim).find_by_email is False
+    assert not is_findable(client.get("/me/profile").text)
+    change(client, find_by_email="y")
+    assert find(kim).find_by_email is True
+    assert is_findable(client.get("/me/profile").text)
+    change(client)
+    assert find(kim).find_by_email is False
+
+
+def test_nobody_corrects_a_birth_date_to_an_age_under_fourteen(client: FlaskClient, kim: int) -> None:
+    answer = change(client, birth_date="2025-01-01")
+    assert answer.status_code == 422
+    assert 'id="birth_date-problem"' in answer.text
+    assert str(find(kim).birth_on) == "1995-05-05"
 
 
 def test_a_nickname_of_somebody_else_is_told_at_the_field(client: FlaskClient, kim: int) -> None:
