@@ -1,6 +1,7 @@
 """Home, my page and public profiles (U10), as people see them."""
 
 import re
+from datetime import date
 from typing import Any
 
 import pytest
@@ -9,7 +10,10 @@ from flask.testing import FlaskClient
 from sqlalchemy.orm import Session
 
 from nene.challenge import service as challenge
+from nene.home import service as home
 from nene.kernel.db import in_transaction
+from nene.user.models import SocialLink
+from nene.user.terms import Provider, Role
 from tests import world
 from tests.conftest import Clocks
 from tests.world import NOW, START, noon
@@ -137,6 +141,58 @@ def test_my_page_shows_everything_of_mine(browser: FlaskClient, kim: int, clock:
     assert f'value="{FEE}"' in page
 
 
+def row(page: str, words: str) -> tuple[str, str]:
+    """Where a line of the menu leads, and what it stands at."""
+    rows = re.findall(r'<a class="row" href="([^"]*)">(.*?)</a>', page, re.DOTALL)
+    found = [(href, " ".join(re.sub("<[^>]*>", " ", inside).split())) for href, inside in rows]
+    return next((href, text.removeprefix(words).strip()) for href, text in found if text.startswith(words))
+
+
+def test_the_menu_says_how_things_stand(browser: FlaskClient, kim: int, clock: Clocks) -> None:
+    page = browser.get("/me").text
+    assert row(page, "오늘 인증할 챌린지") == ("/", "0개")
+    assert row(page, "내 챌린지") == ("/me/challenges", "진행 0개")
+    assert row(page, "로그인한 기기") == ("/me/sessions", "1대")
+    assert row(page, "챌린지 만들기") == ("/challenges/new", "")
+    assert row(page, "비밀번호와 로그인 연결") == ("/me/password", "")
+    only = in_transaction(running, kim)
+    start(clock)
+    page = browser.get("/me").text
+    assert row(page, "오늘 인증할 챌린지") == (f"/challenges/{only}#content", "1개")
+    assert row(page, "내 챌린지") == ("/me/challenges", "진행 1개")
+    in_transaction(world.verified, only, kim, START)
+    assert row(browser.get("/me").text, "오늘 인증할 챌린지") == ("/", "0개")
+
+
+def test_several_to_verify_are_found_at_home(browser: FlaskClient, app: Flask, kim: int, clock: Clocks) -> None:
+    for _ in range(2):
+        in_transaction(running, kim)
+    start(clock)
+    world.signed_in(app, kim)
+    page = browser.get("/me").text
+    assert row(page, "오늘 인증할 챌린지") == ("/", "2개")
+    assert row(page, "로그인한 기기") == ("/me/sessions", "2대")
+
+
+def test_my_page_names_the_accounts_that_sign_me_in(browser: FlaskClient, kim: int) -> None:
+    def link(session: Session) -> None:
+        for provider in (Provider.GOOGLE, Provider.KAKAO):
+            session.add(SocialLink(provider=provider, subject="1", user_id=kim, linked_at=NOW))
+
+    in_transaction(link)
+    assert row(browser.get("/me").text, "비밀번호와 로그인 연결") == ("/me/password", "카카오, Google")
+
+
+def test_my_page_reminds_of_an_unconfirmed_email(app: Flask, browser: FlaskClient) -> None:
+    page = browser.get("/me").text
+    assert "이메일 주소를 아직 확인하지 않았어요. kim@nene.test로" in page
+    assert 'action="/me/confirm-email"' in page
+    assert world.post(browser, "/me/confirm-email").location == "/me"
+    sure = world.signed_in(app, in_transaction(someone, confirmed_at=NOW))
+    assert "확인하지 않았어요" not in sure.get("/me").text
+    assert "/me/confirm-email" not in sure.get("/me").text
+
+
 def test_before_the_first_challenge_there_is_no_rate(browser: FlaskClient) -> None:
     assert re.search(r"<dd>\s*–\s*</dd>", browser.get("/me").text)
 
@@ -155,10 +211,56 @@ def test_others_see_what_is_public(app: Flask, kim: int, clock: Clocks) -> None:
     start(clock)
     in_transaction(world.verified, opened, kim, START)
     page = world.signed_in(app, in_transaction(someone)).get(f"/users/{kim}").text
-    for shown in ("김씨", "매일 달려요", "2026년 11월부터", '<data value="100">100%</data>'):
-        assert shown in page
-    for hidden in ("kim@nene.test", "1995", "49,000P", "USER"):
-        assert hidden not in page
+    assert "김씨" in page
+    assert "매일 달려요" in page
+    assert '<time datetime="2026-11">2026년 11월부터' in page
+    figures = re.findall(r"<dt>(.*?)</dt>\s*<dd>\s*<data value=\"(\d+)\">", page)
+    assert figures == [("참가", "1"), ("달성", "0"), ("인증 성공률", "100")]
+
+
+@pytest.mark.parametrize("role", list(Role))
+def test_what_is_private_is_nowhere_on_a_profile(app: Flask, committed: None, role: Role) -> None:
+    private = {"email": "hidden.one@example.com", "birth_on": date(1983, 7, 29), "role": role}
+    shown = in_transaction(someone, points=73_519, nickname="보이는이", bio="보이는 소개", **private)
+    stranger = world.signed_in(app, in_transaction(someone, points=0, nickname="보는이", role=Role.USER))
+    page = stranger.get(f"/users/{shown}")
+    assert page.status_code == 200
+    hidden = ["hidden.one", "example.com", "1983", "83.7", "7월 29", "07-29", "73519", "73,519", *Role, "관리자"]
+    found = [word for word in hidden if word.casefold() in outside_of_ids(page.text).casefold()]
+    assert found == []
+
+
+def outside_of_ids(page: str) -> str:
+    """The page without what is drawn by lot, in which any figures may stand: tokens."""
+    return re.sub(r'(content|value|nonce)="[\w.-]{40,}"|nonce="[^"]*"', "", page)
+
+
+def test_a_profile_looks_the_same_for_an_admin_and_a_member(app: Flask, committed: None) -> None:
+    reader = world.signed_in(app, in_transaction(someone))
+    twins = [in_transaction(someone, nickname=f"쌍둥이{role}", role=role) for role in Role]
+    pages = [outside_of_ids(reader.get(f"/users/{one}").text) for one in twins]
+    plain = [
+        re.sub(r"face-\d", "", page).replace(f"쌍둥이{role}", "").replace(str(one), "")
+        for page, role, one in zip(pages, Role, twins, strict=True)
+    ]
+    assert plain[0] == plain[1]
+
+
+def test_whoever_has_neither_password_nor_confirmed_email_has_a_profile(app: Flask, browser: FlaskClient) -> None:
+    social = in_transaction(someone, nickname="소셜만", password_hash=None)
+    assert "소셜만" in browser.get(f"/users/{social}").text
+    page = world.signed_in(app, social).get("/me")
+    assert page.status_code == 200
+    assert "소셜만" in page.text
+
+
+def test_who_left_has_no_profile(browser: FlaskClient) -> None:
+    gone = in_transaction(someone, nickname="떠난이")
+    assert browser.get(f"/users/{gone}").status_code == 200
+    in_transaction(home.withdraw, user_id=gone, gives_up=True)
+    page = browser.get(f"/users/{gone}")
+    assert page.status_code == 404
+    assert "떠난이" not in page.text
 
 
 def test_my_own_profile_can_be_edited(browser: FlaskClient, app: Flask, kim: int) -> None:

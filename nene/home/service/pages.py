@@ -1,8 +1,8 @@
 """What home, my page and the public profile show."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date
 
 from sqlalchemy.orm import Session
 
@@ -10,7 +10,7 @@ from nene.challenge import service as challenge
 from nene.challenge.terms import Card, MyChallenge, Record
 from nene.kernel.errors import NotThere
 from nene.user import service as user
-from nene.user.terms import PublicUser
+from nene.user.terms import Provider, PublicUser
 
 STARTING_SHOWN = 3
 
@@ -35,13 +35,21 @@ class Home:
 
 @dataclass(frozen=True)
 class MyPage:
-    """Everything of mine at a glance; `staked` in points."""
+    """Everything of mine at a glance; `staked` in points, `devices` is in how many browsers I am signed in."""
 
-    email: str
-    email_verified_at: datetime | None
     me: PublicUser
+    email: str | None
+    is_confirmed: bool
     record: Record
     staked: int
+    running: Sequence[MyChallenge]
+    devices: int
+    links: Collection[Provider]
+
+    @property
+    def todo(self) -> list[MyChallenge]:
+        """What must be verified today."""
+        return [one for one in self.running if one.todo]
 
 
 @dataclass(frozen=True)
@@ -66,11 +74,14 @@ def my_page(session: Session, *, user_id: int, today: date) -> MyPage:
     if member is None:
         raise NotThere
     return MyPage(
-        email=member.email or "",
-        email_verified_at=member.email_verified_at,
-        me=user.public_profile(session, user_id),
+        me=member.public,
+        email=member.email,
+        is_confirmed=member.email_verified_at is not None,
         record=challenge.record_of(session, user_id, today),
         staked=challenge.open_stakes(session, user_id),
+        running=challenge.list_running(session, user_id=user_id, today=today),
+        devices=len(user.list_sessions(session, user_id)),
+        links=user.ways_in(session, user_id).links,
     )
 
 
