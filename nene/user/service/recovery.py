@@ -98,4 +98,4 @@ def _user_of(session: Session, use: str, token: str, look: Callable[[Session, in
 def _state(use: str, user: User) -> str:
     """A digest of what the link is about: using it, or changing that in another way, ends the link."""
     about = [user.email, user.password_hash] if use == RESET else [user.email]
-    return hmac.digest(tokens.derived(use), json.dumps(about).encode(), hashlib.sha256).hex()
+    return hmac.digest(tokens.derived(use), json.dumps(about).encode(), hashlib.sha256).hex()[:32]
