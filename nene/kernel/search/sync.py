@@ -13,6 +13,7 @@ from nene.kernel.search.models import BARE, SearchDocument, differs, row_of, wri
 from nene.kernel.search.terms import Kind
 
 BATCH = 500
+STRIDE = 1000  # what was deleted there by others left a version that Elasticsearch does not tell
 LOOKS = 3  # at what differs: it may be on its way
 UNSENT = SearchDocument.version != SearchDocument.sent_version
 log = structlog.get_logger(__name__)
@@ -187,4 +188,4 @@ def _outdo(session: Session, kind: str, versions: dict[int, int]) -> None:
         write(session, kind, key, BARE, seen=0)
         mine = (SearchDocument.kind == kind) & (SearchDocument.id == key)
         newest = max(version, session.scalars(select(SearchDocument.version).where(mine)).one())
-        session.execute(update(SearchDocument).where(mine).values(version=newest + 1))
+        session.execute(update(SearchDocument).where(mine).values(version=newest + STRIDE))
