@@ -282,7 +282,7 @@ def _about(outcome: Outcome, **expected: str) -> Outcome:
 
 def _page(answer: _Answer | None, seen: set[str]) -> list[Transaction]:
     """Raises GatewayAway unless it is a page, and one that goes on where the others ended."""
-    if answer is None or answer.status != 200:  # noqa: PLR2004 - HTTP
+    if answer is None or answer.status != 200 or not isinstance(answer.body, list):  # noqa: PLR2004 - HTTP
         raise GatewayAway
     page = _parsed(lambda body: [_transaction(one) for one in body], answer.body)
     if page is None or len(page) > PAGE or any(one.transaction_key in seen for one in page):
