@@ -163,11 +163,12 @@ def test_an_answer_is_taken_once(client: FlaskClient, oauth: OAuth) -> None:
 
 
 def test_an_answer_is_of_no_use_in_another_browser(app: Flask, client: FlaskClient, oauth: OAuth) -> None:
-    back = oauth.decide(client.get("/oauth/kakao").location)
+    # At Naver, where no verifier guards the code too.
+    back = oauth.decide(client.get("/oauth/naver").location)
     victim = app.test_client()
-    victim.get("/oauth/kakao")
-    assert victim.get("/oauth/kakao/callback", query_string=back).status_code == 400
-    assert app.test_client().get("/oauth/kakao/callback", query_string=back).status_code == 400
+    victim.get("/oauth/naver")
+    assert victim.get("/oauth/naver/callback", query_string=back).status_code == 400
+    assert app.test_client().get("/oauth/naver/callback", query_string=back).status_code == 400
 
 
 def test_an_answer_is_of_one_provider(client: FlaskClient, oauth: OAuth) -> None:

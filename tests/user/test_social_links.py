@@ -6,7 +6,7 @@ from datetime import timedelta
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
-from sqlalchemy import select
+from sqlalchemy import select, text
 from werkzeug.test import TestResponse
 
 from nene.kernel import auth, outbox
@@ -19,6 +19,7 @@ from nene.user.service import social
 from nene.user.terms import Provider
 from tests import world
 from tests.conftest import Clocks, Race
+from tests.held import hold, let_go
 from tests.standins import OAuth
 from tests.user.stage import EMAIL, EVERY, actions, come_back, count, link, links, sign_in, sign_up, signed_in, user
 
@@ -119,7 +120,8 @@ def test_linking_never_signs_in(app: Flask, kim: FlaskClient, oauth: OAuth) -> N
     other = app.test_client()
     sign_up(other, oauth)
     start = world.post(kim, "/me/social/kakao/link")
-    world.post(kim, "/logout")
+    for name in (auth.ACCESS, auth.REFRESH):
+        kim.delete_cookie(name)
     assert come_back(kim, oauth, start).status_code == 400
     assert not signed_in(kim)
     assert len(links()) == 1
@@ -137,10 +139,10 @@ def test_a_link_is_made_only_in_the_session_that_asked(app: Flask, kim: FlaskCli
 
 
 def test_another_does_not_finish_what_somebody_began(app: Flask, kim: FlaskClient, oauth: OAuth) -> None:
-    back = oauth.decide(world.post(kim, "/me/social/kakao/link").location)
+    back = oauth.decide(world.post(kim, "/me/social/naver/link").location)
     victim = world.signed_in(app, in_transaction(world.member))
-    world.post(victim, "/me/social/kakao/link")
-    assert victim.get("/oauth/kakao/callback", query_string=back).status_code == 400
+    world.post(victim, "/me/social/naver/link")
+    assert victim.get("/oauth/naver/callback", query_string=back).status_code == 400
     assert links() == []
 
 
@@ -160,6 +162,27 @@ def test_unknown_providers_and_missing_tokens_are_refused(kim: FlaskClient, path
     assert world.post(kim, f"/me/social/facebook/{path}").status_code == 404
     assert kim.post(f"/me/social/kakao/{path}").status_code == 400
     assert kim.get(f"/me/social/kakao/{path}").status_code == 405
+
+
+def test_who_signs_in_while_the_link_is_removed_stays_out(
+    kim: FlaskClient, kim_id: int, oauth: OAuth, race: Race
+) -> None:
+    link(kim, oauth)
+    profile = social.Profile(
+        Provider.KAKAO, "1001", None, email_verified=False, nickname=None, birth_on=None, token="{}"
+    )
+    held = hold("user_account", id=kim_id)
+
+    def remove() -> None:
+        held.execute(text("DELETE FROM user_social_link"))
+        held.commit()
+
+    results = race(
+        lambda: in_transaction(social.sign_in_by_link, profile=profile, user_agent=""),
+        lambda: let_go(held, once_wait=1, then=remove),
+    )
+    assert results == [None, None]
+    assert actions() == ["user.link"]
 
 
 # Unlinking
@@ -206,10 +229,10 @@ def test_the_tokens_of_a_link_cannot_be_read(kim: FlaskClient, oauth: OAuth) -> 
     link(kim, oauth)
     with reading() as session:
         sealed = [session.scalar(select(SocialLink.sealed_token)), session.scalar(select(Unlinking.sealed_token))]
-    for text in sealed:
-        assert text is not None
-        assert "refresh_token" not in text
-        assert "refresh_token" in (social.tokens.unseal(social.TOKEN, text) or "")
+    for one in sealed:
+        assert one is not None
+        assert "refresh_token" not in one
+        assert "refresh_token" in (social.tokens.unseal(social.TOKEN, one) or "")
 
 
 def test_the_last_way_to_sign_in_stays(client: FlaskClient, oauth: OAuth) -> None:
