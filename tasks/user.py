@@ -14,7 +14,7 @@ def send_confirmation(user_id: int) -> None:
     with reading() as session:
         letter = service.write_confirmation(session, user_id)
     if letter is not None:
-        mail.send(letter.to, *mail.write("confirm", link=letter.link))
+        mail.deliver(letter.to, *mail.write("confirm", link=letter.link))
 
 
 @outbox.actor("user.send_reset")
@@ -22,5 +22,7 @@ def send_reset(user_id: int) -> None:
     with reading() as session:
         letter = service.write_reset(session, user_id)
     if letter is not None:
-        mail.send(letter.to, *mail.write("reset", link=letter.link))
+        mail.deliver(letter.to, *mail.write("reset", link=letter.link))
+
+
 outbox.actor("user.unlink_social")(social.unlink_at_provider)

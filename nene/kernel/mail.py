@@ -41,7 +41,7 @@ def write(template: str, **values: object) -> tuple[str, str]:
     return subject, text.strip() + "\n"
 
 
-def send(to: str, subject: str, text: str) -> None:
+def deliver(to: str, subject: str, text: str) -> None:
     """Hand a mail to the server of NENE_SMTP_URL, in at most some times 10 seconds. Raises MailAway.
 
     An address that the server refuses for good is noted, and that is all: there is nobody to write to.

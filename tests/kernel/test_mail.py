@@ -85,7 +85,7 @@ class Secure:
 
 def test_a_mail_arrives_as_it_was_written(mailbox: Mailbox, clock: Clocks) -> None:
     clock.stop_at(datetime(2026, 11, 1, 3, 0, tzinfo=UTC))
-    mail.send(KIM, "이메일을 확인해 주세요", "안녕하세요.\n링크: http://localhost:8000/confirm-email/x\n.\n끝\n")
+    mail.deliver(KIM, "이메일을 확인해 주세요", "안녕하세요.\n링크: http://localhost:8000/confirm-email/x\n.\n끝\n")
     (got,) = mailbox.mails()
     headers = got["headers"]
     assert (got["to"], headers["To"], got["subject"]) == (KIM, KIM, "이메일을 확인해 주세요")
@@ -99,13 +99,13 @@ def test_a_mail_arrives_as_it_was_written(mailbox: Mailbox, clock: Clocks) -> No
 
 def test_each_mail_has_its_own_message_id(mailbox: Mailbox) -> None:
     for _time in range(2):
-        mail.send(KIM, "하나", "둘")
+        mail.deliver(KIM, "하나", "둘")
     first, second = (got["headers"]["Message-ID"] for got in mailbox.mails())
     assert first != second
 
 
 def test_a_domain_in_hangul_is_written_as_servers_know_it(mailbox: Mailbox) -> None:
-    mail.send("김@한국.kr", "하나", "둘")
+    mail.deliver("김@한국.kr", "하나", "둘")
     assert [got["to"] for got in mailbox.mails()] == ["김@xn--3e0b707e.kr"]
 
 
@@ -114,12 +114,12 @@ def test_a_domain_in_hangul_is_written_as_servers_know_it(mailbox: Mailbox) -> N
 )
 def test_no_header_can_be_slipped_in(mailbox: Mailbox, to: str, subject: str) -> None:
     with pytest.raises(ValueError, match="linefeed"):
-        mail.send(to, subject, "둘")
+        mail.deliver(to, subject, "둘")
     assert mailbox.mails() == []
 
 
 def test_a_list_of_addresses_reaches_nobody_else(mailbox: Mailbox) -> None:
-    mail.send("kim@example.com, spy@evil.test", "하나", "둘")
+    mail.deliver("kim@example.com, spy@evil.test", "하나", "둘")
     assert [got["to"] for got in mailbox.mails()] != ["spy@evil.test"]
     assert len(mailbox.mails()) <= 1
 
@@ -136,13 +136,13 @@ def test_a_letter_has_its_subject_in_its_first_line(app: Flask, template: str) -
 @pytest.mark.usefixtures("app")
 def test_nowhere_to_hand_it_in_counts_as_away() -> None:
     with sending_to(None), pytest.raises(MailAway):
-        mail.send(KIM, "하나", "둘")
+        mail.deliver(KIM, "하나", "둘")
 
 
 @pytest.mark.usefixtures("app")
 def test_a_server_that_is_down_is_away() -> None:
     with sending_to(f"smtp://127.0.0.1:{free_port()}"), pytest.raises(MailAway):
-        mail.send(KIM, "하나", "둘")
+        mail.deliver(KIM, "하나", "둘")
 
 
 @pytest.mark.usefixtures("app")
@@ -151,22 +151,22 @@ def test_a_server_that_says_nothing_is_given_up(monkeypatch: pytest.MonkeyPatch)
     with socket.create_server(("127.0.0.1", 0)) as silent:
         port = silent.getsockname()[1]
         with sending_to(f"smtp://127.0.0.1:{port}"), pytest.raises(MailAway):
-            mail.send(KIM, "하나", "둘")
+            mail.deliver(KIM, "하나", "둘")
 
 
 def test_a_server_that_hangs_in_the_middle_is_given_up(mailbox: Mailbox, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(mail, "TIMEOUT", 0.2)
     mailbox.tell("hang")
     with pytest.raises(MailAway):
-        mail.send(KIM, "하나", "둘")
+        mail.deliver(KIM, "하나", "둘")
 
 
 def test_what_is_refused_for_now_counts_as_away(mailbox: Mailbox) -> None:
     mailbox.tell("fail")
     with pytest.raises(MailAway):
-        mail.send(KIM, "하나", "둘")
+        mail.deliver(KIM, "하나", "둘")
     mailbox.tell("take")
-    mail.send(KIM, "하나", "둘")
+    mail.deliver(KIM, "하나", "둘")
     assert len(mailbox.mails()) == 1
 
 
@@ -174,7 +174,7 @@ def test_an_address_that_is_refused_for_good_is_not_tried_again(
     mailbox: Mailbox, capsys: pytest.CaptureFixture[str]
 ) -> None:
     mailbox.tell("refuse")
-    mail.send(KIM, "하나", "둘")
+    mail.deliver(KIM, "하나", "둘")
     said = capsys.readouterr().out
     assert "mail.refused" in said
     assert "550" in said
@@ -184,7 +184,7 @@ def test_an_address_that_is_refused_for_good_is_not_tried_again(
 def test_what_is_raised_names_nobody(mailbox: Mailbox) -> None:
     mailbox.tell("fail")
     with pytest.raises(MailAway) as raised:
-        mail.send(KIM, "하나", "둘")
+        mail.deliver(KIM, "하나", "둘")
     assert "kim" not in str(raised.value)
     assert raised.value.__suppress_context__
 
@@ -195,7 +195,7 @@ def test_a_password_goes_over_tls(certificate: SSLContext, scheme: str) -> None:
     server = Secure(certificate, at_once=scheme == "smtps")
     server.controller.start()
     with sending_to(f"{scheme}://nene%40example.com:p%40ss%3Aword@localhost:{server.port}"):
-        mail.send(KIM, "하나", "둘")
+        mail.deliver(KIM, "하나", "둘")
     server.controller.stop()
     assert [got.to for got in server.box.mails] == [KIM]
     assert server.given == [("nene@example.com", "p@ss:word")]
@@ -206,7 +206,7 @@ def test_a_wrong_password_counts_as_away(certificate: SSLContext) -> None:
     server = Secure(certificate)
     server.controller.start()
     with sending_to(f"smtp://nene:wrong@localhost:{server.port}"), pytest.raises(MailAway):
-        mail.send(KIM, "하나", "둘")
+        mail.deliver(KIM, "하나", "둘")
     server.controller.stop()
     assert server.box.mails == []
 
@@ -219,20 +219,20 @@ def test_a_server_that_nobody_vouches_for_gets_nothing(
     server = Secure(certificate)
     server.controller.start()
     with sending_to(f"smtp://nene:p%40ss%3Aword@localhost:{server.port}"), pytest.raises(MailAway):
-        mail.send(KIM, "하나", "둘")
+        mail.deliver(KIM, "하나", "둘")
     server.controller.stop()
     assert (server.box.mails, server.given) == ([], [])
 
 
 def test_a_password_is_not_sent_in_the_clear(mailbox: Mailbox) -> None:
     with sending_to(f"smtp://nene:secret@127.0.0.1:{mailbox.port}"), pytest.raises(MailAway):
-        mail.send(KIM, "하나", "둘")
+        mail.deliver(KIM, "하나", "둘")
     assert mailbox.mails() == []
 
 
 def test_the_page_shows_what_arrived(mailbox: Mailbox) -> None:
-    mail.send(KIM, "첫째 <b>", "가 http://localhost:8000/a?b=1&c=2 나")
-    mail.send("lee@example.com", "둘째", "다")
+    mail.deliver(KIM, "첫째 <b>", "가 http://localhost:8000/a?b=1&c=2 나")
+    mail.deliver("lee@example.com", "둘째", "다")
     page = requests.get(mailbox.url, timeout=5)
     assert page.text.index("둘째") < page.text.index("첫째 &lt;b&gt;")
     assert page.headers["Cache-Control"] == "no-store"
