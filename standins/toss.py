@@ -17,7 +17,7 @@ from flask import Blueprint, Flask, Response, jsonify, request
 
 from standins import TOSS_SECRET_KEY
 from standins.toss_book import LATE, Answer, Book, Entry, refusal
-from standins.toss_control import Fault, Faults, Postman, World, control, world
+from standins.toss_control import Fault, Faults, Postman, Running, World, control, world
 from standins.toss_window import window
 
 PORT = 9102
@@ -25,30 +25,7 @@ LONGEST_KEY, LONGEST_REASON = 300, 200
 LARGEST_PAGE, USUAL_PAGE = 5000, "100"
 
 
-class Running:
-    """The idempotency keys whose first answer is not given yet; for several threads."""
-
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._scopes: set[str] = set()
-
-    def alone(self, scope: str, work: Callable[[], Response]) -> Response:
-        """Do it, unless it is being done; without a key it may be done side by side."""
-        if not scope:
-            return work()
-        with self._lock:
-            if scope in self._scopes:
-                return _show(refusal("IDEMPOTENT_REQUEST_PROCESSING"))
-            self._scopes.add(scope)
-        try:
-            return work()
-        finally:
-            with self._lock:
-                self._scopes.discard(scope)
-
-
 v1 = Blueprint("v1", __name__, url_prefix="/v1")
-running = Running()
 
 
 @v1.before_request
@@ -122,7 +99,8 @@ def _perform(step: str, subject: str, work: Callable[[], Answer]) -> Response:
     key = _idempotency_key()
     scope = f"{key} {request.headers['Authorization']} {request.method} {request.path}" if key else ""
     fault = world().faults.draw(step, subject)
-    return running.alone(scope, lambda: _with_fault(fault, scope, work))
+    with world().running.alone(scope) as is_alone:
+        return _with_fault(fault, scope, work) if is_alone else _show(refusal("IDEMPOTENT_REQUEST_PROCESSING"))
 
 
 def _with_fault(fault: Fault | None, scope: str, work: Callable[[], Answer]) -> Response:
@@ -170,7 +148,7 @@ def _show(answer: Answer) -> Response:
 def create_app(base: str, state: str, webhook_url: str = "") -> Flask:
     """The whole stand-in; `base` is its own address, for links to receipts."""
     app = Flask(__name__)
-    here = World(Book(state, base), Faults(), Postman(webhook_url))
+    here = World(Book(state, base), Faults(), Running(), Postman(webhook_url))
     here.book.changed = here.postman.changed
     app.extensions["toss"] = here
     for blueprint in (v1, control, window):

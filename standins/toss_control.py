@@ -5,6 +5,7 @@ import random
 import socket
 import threading
 from collections import Counter
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
 from typing import Any
 from uuid import uuid4
@@ -100,6 +101,33 @@ class Faults:
             return None
 
 
+class Running:
+    """The idempotency keys whose first answer is not given yet; for several threads."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._scopes: set[str] = set()
+
+    def forget(self) -> None:
+        """Whoever waits still gets an answer, but stands in nobody's way."""
+        with self._lock:
+            self._scopes.clear()
+
+    @contextlib.contextmanager
+    def alone(self, scope: str) -> Iterator[bool]:
+        """Whether nobody else is at it; without a key it may be done side by side."""
+        with self._lock:
+            is_alone = scope not in self._scopes
+            if scope and is_alone:
+                self._scopes.add(scope)
+        try:
+            yield is_alone
+        finally:
+            if is_alone:
+                with self._lock:
+                    self._scopes.discard(scope)
+
+
 class Postman:
     """Tells the shop what has changed, each message `repeats` times, again after a while if it is not taken."""
 
@@ -161,6 +189,7 @@ class World:
 
     book: Book
     faults: Faults
+    running: Running
     postman: Postman
 
 
@@ -192,6 +221,7 @@ def tell() -> Any:
     here, wanted = world(), request.get_json()
     if wanted.get("forget"):
         here.faults.forget()
+        here.running.forget()
         here.postman.forget()
         here.book.forget()
     here.faults.seed = wanted.get("seed", here.faults.seed)
