@@ -19,7 +19,7 @@ from sqlalchemy.orm import Session
 from nene.kernel import redis
 from nene.kernel.db import after_commit
 
-WAIT = 0.08  # seconds for the one who builds; with a Redis that hangs meanwhile still under the 0.3 of R1
+WAIT = 0.05  # seconds for the one who builds; with a Redis that hangs meanwhile still under the 0.3 of R1
 LOOK = 0.01
 HOLD = timedelta(seconds=10)  # after which another may build, if who began has died
 T = TypeVar("T")
