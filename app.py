@@ -12,12 +12,14 @@ import nene.challenge.cli
 import nene.challenge.routes
 import nene.home.cli
 import nene.home.routes
+import nene.kernel.search.cli
 import nene.notification.routes
 import nene.point.routes
 import nene.user.cli
 import nene.user.routes
+import nene.user.search
 from nene.challenge import service as challenge
-from nene.kernel import auth, demo_clock, logging, outbox, paging, redis, security, web
+from nene.kernel import auth, demo_clock, logging, outbox, paging, redis, search, security, web
 from nene.kernel import settings as settings_
 from nene.kernel.db import db, migrate, reading
 from nene.kernel.settings import Settings
@@ -27,6 +29,15 @@ from nene.user import service as user
 
 PAGES = {"challenge": "challenge.show", "points": "point.index", "session": "user.sessions"}  # of a reference's kind
 TABS = [("/", _("홈"), "home"), ("/challenges", _("챌린지"), "stamp"), ("/me", _("마이페이지"), "person")]
+DOMAINS = (nene.home, nene.user, nene.point, nene.notification, nene.challenge)
+COMMANDS = (
+    nene.user.cli.commands,
+    nene.challenge.cli.commands,
+    nene.home.cli.commands,
+    nene.admin.cli.ledger,
+    nene.admin.cli.admin,
+    nene.kernel.search.cli.commands,
+)
 
 
 def create_app(settings: Settings | None = None, redis_timeout: float = redis.TIMEOUT) -> Flask:
@@ -50,12 +61,25 @@ def create_app(settings: Settings | None = None, redis_timeout: float = redis.TI
         BABEL_DEFAULT_LOCALE="ko",
         BABEL_DEFAULT_TIMEZONE="Asia/Seoul",
     )
+    _start_parts(app, settings, redis_timeout)
+    for domain in DOMAINS:
+        app.register_blueprint(domain.routes.blueprint)
+    for group in COMMANDS:
+        app.cli.add_command(group)
+    operator = _operator(settings)
+    app.context_processor(lambda: {**_around(), "operator": operator})
+    return app
+
+
+def _start_parts(app: Flask, settings: Settings, redis_timeout: float) -> None:
+    """The kernel's parts, each before the ones that need it."""
     db.init_app(app)
     migrate.init_app(app)
     Babel(app)
     redis.start(str(settings.redis_url), redis_timeout)
     outbox.start()
     paging.start(settings.secret_key)
+    search.start(str(settings.elasticsearch_url) if settings.elasticsearch_url else None, [nene.user.search.USERS])
     if not settings.production:
         demo_clock.start()
         app.before_request(_follow_demo_clock)
@@ -63,19 +87,6 @@ def create_app(settings: Settings | None = None, redis_timeout: float = redis.TI
     security.init(app, settings)
     auth.init(app)
     auth.use(load=user.load_identity, renew=user.renew_session, saw=user.saw_generation)
-    for domain in (nene.home, nene.user, nene.point, nene.notification, nene.challenge):
-        app.register_blueprint(domain.routes.blueprint)
-    for group in (
-        nene.user.cli.commands,
-        nene.challenge.cli.commands,
-        nene.home.cli.commands,
-        nene.admin.cli.ledger,
-        nene.admin.cli.admin,
-    ):
-        app.cli.add_command(group)
-    operator = _operator(settings)
-    app.context_processor(lambda: {**_around(), "operator": operator})
-    return app
 
 
 def _operator(settings: Settings) -> dict[str, str]:

@@ -13,7 +13,7 @@ depends_on = None
 
 BATCH = 1000
 PEOPLE = """
-SELECT id, created_at, nickname, bio, email, find_by_email FROM user_account
+SELECT id, created_at, nickname, bio, email, find_by_email AND email_verified_at IS NOT NULL FROM user_account
 WHERE withdrawn_at IS NULL AND id > :after ORDER BY id LIMIT :batch
 """
 

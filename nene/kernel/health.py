@@ -5,7 +5,7 @@ from sqlalchemy import text
 from sqlalchemy.exc import SQLAlchemyError
 from werkzeug.wrappers import Response
 
-from nene.kernel import redis
+from nene.kernel import redis, search
 from nene.kernel.db import reading
 
 blueprint = Blueprint("health", __name__)
@@ -19,11 +19,13 @@ def alive() -> Response:
 
 @blueprint.get("/readyz")
 def ready() -> tuple[Response, int]:
-    """Each dependency: people can be served while the database answers; without Redis with less comfort."""
+    """Each dependency: people can be served while the database answers; without the others with less comfort."""
     states = {"database": _database_state(), "redis": _redis_state()}
+    if search.is_configured():
+        states["elasticsearch"] = "down" if search.is_away() else "ok"
     if states["database"] == "down":
         return jsonify(status="down", **states), 503
-    return jsonify(status="ok" if states["redis"] == "ok" else "degraded", **states), 200
+    return jsonify(status="degraded" if "down" in states.values() else "ok", **states), 200
 
 
 def _database_state() -> str:

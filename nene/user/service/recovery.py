@@ -14,6 +14,7 @@ from nene.kernel.clock import wall
 from nene.user import queries
 from nene.user.errors import LinkStale
 from nene.user.models import User
+from nene.user.service import people
 from nene.user.service.session import end_sessions
 from nene.user.service.social import remove_links
 
@@ -57,6 +58,7 @@ def confirm_email(session: Session, token: str) -> None:
     user = _user_of(session, CONFIRM, token, queries.load_user)
     if user.email_verified_at is None:
         user.email_verified_at = wall.now()
+        people.index(session, user)
         audit.record(session, action="user.confirm_email", target=f"user:{user.id}", who=user.id)
 
 
@@ -75,6 +77,7 @@ def reset_password(session: Session, *, token: str, new_hash: str) -> None:
     if user.email_verified_at is None:
         user.email_verified_at = wall.now()
         remove_links(session, user.id)
+        people.index(session, user)
     end_sessions(session, user.id)
     audit.record(session, action="user.reset_password", target=f"user:{user.id}", who=user.id)
 
