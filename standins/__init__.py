@@ -14,7 +14,7 @@ OAUTH_PATHS = {  # authorize, token, userinfo and unlink, as the real ones are l
 }
 
 
-def oauth(port: int, providers: Iterable[str] = OAUTH_PATHS) -> dict[str, str]:
+def oauth_settings(port: int, providers: Iterable[str] = OAUTH_PATHS) -> dict[str, str]:
     """Kakao, Naver and Google, or some of them, played by standins/oauth.py."""
     known: dict[str, str] = {}
     for provider in providers:
@@ -26,12 +26,12 @@ def oauth(port: int, providers: Iterable[str] = OAUTH_PATHS) -> dict[str, str]:
     return known
 
 
-def mail(port: int, page_port: int) -> dict[str, str]:
+def mail_settings(port: int, page_port: int) -> dict[str, str]:
     """A mail server, and the page that shows what arrived, played by standins/mail.py."""
     return {"NENE_SMTP_URL": f"smtp://localhost:{port}", "NENE_MAILBOX_URL": f"http://localhost:{page_port}"}
 
 
-def toss(port: int) -> dict[str, str]:
+def toss_settings(port: int) -> dict[str, str]:
     """Toss Payments, played by standins/toss.py."""
     url = f"http://localhost:{port}"
     keys = {"NENE_TOSS_CLIENT_KEY": TOSS_CLIENT_KEY, "NENE_TOSS_SECRET_KEY": TOSS_SECRET_KEY}

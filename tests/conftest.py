@@ -312,11 +312,13 @@ def live(
     shared_servers: None, mail_server: "Mailbox", oauth_process: "OAuth", worker_id: str
 ) -> Iterator[servers.Live]:
     """The application of the journeys: web, worker and scheduler, one for each worker of the run. Sign up who you need."""
-    outside = {"NENE_SMTP_URL": mail_server.smtp_url, **standins.oauth(oauth_process.port)}
+    outside = {"NENE_SMTP_URL": mail_server.smtp_url, **standins.oauth_settings(oauth_process.port)}
     one = servers.Live(f"live_{worker_id}", **outside)
-    one.start()
-    yield one
-    one.close()
+    try:
+        one.start()
+        yield one
+    finally:
+        one.close()
 
 
 @pytest.fixture(scope="session")

@@ -43,7 +43,7 @@ class OAuth:
     @property
     def settings(self) -> dict[str, str]:
         """What the product has to know, by the names of its settings."""
-        known = standins.oauth(self.port)
+        known = standins.oauth_settings(self.port)
         return {name.removeprefix("NENE_").lower(): value for name, value in known.items()}
 
     def look(self) -> dict[str, Any]:

@@ -32,7 +32,7 @@ class PracticeToss:
     @property
     def settings(self) -> dict[str, str]:
         """What the product has to know, by the names of its settings."""
-        return {name.removeprefix("NENE_").lower(): value for name, value in standins.toss(self.port).items()}
+        return {name.removeprefix("NENE_").lower(): value for name, value in standins.toss_settings(self.port).items()}
 
     def start(self) -> None:
         command = [sys.executable, "-m", "standins.toss", "--port", str(self.port), "--state", str(self.state)]

@@ -139,10 +139,10 @@ def _standins(given: dict[str, str]) -> Iterator[tuple[Standin, dict[str, str]]]
     oauth = Standin(HOME / "oauth", "--port")
     known = [name for name in standins.OAUTH_PATHS if f"NENE_OAUTH_{name.upper()}_CLIENT_ID" not in given]
     if known:
-        yield oauth, standins.oauth(oauth.ports[0], known)
+        yield oauth, standins.oauth_settings(oauth.ports[0], known)
     if "NENE_SMTP_URL" not in given:
         mail = Standin(HOME / "mail", "--port", "--page-port")
-        yield mail, standins.mail(mail.ports[0], mail.ports[1])
+        yield mail, standins.mail_settings(mail.ports[0], mail.ports[1])
 
 
 def _refuse_taken(port: str) -> None:

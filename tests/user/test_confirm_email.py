@@ -142,3 +142,12 @@ def test_a_user_who_left_gets_no_mail(kim: FlaskClient, mailbox: Mailbox) -> Non
     in_transaction(lambda session: service.lock_account(session, user_id).withdraw(world.NOW))
     tasks.user.send_confirmation(user_id)
     assert mailbox.mails() == []
+
+
+def test_a_confirmed_address_is_found_by_whom_its_owner_allows(app: Flask, kim: FlaskClient, mailbox: Mailbox) -> None:
+    profile = {"nickname": "김씨", "birth_date": "2000-01-01", "find_by_email": "y"}
+    assert world.post(kim, "/me/profile", **profile).status_code == 303
+    other = world.signed_in(app, in_transaction(world.member))
+    assert "김씨" not in other.get("/users", query_string={"q": EMAIL}).text
+    kim.get(mailbox.path(EMAIL))
+    assert "김씨" in other.get("/users", query_string={"q": EMAIL}).text
