@@ -23,7 +23,7 @@ from nene.payment import errors
 from nene.payment.errors import GatewayAway
 
 CONNECT, READ, READ_PATIENTLY = 3.0, 20.0, 60.0  # seconds
-WAITING = 4  # requests at a time: a quarter of the web's threads (Procfile)
+WAITING, WAITING_JOBS = 4, 64  # callers at a time: a quarter of the web's threads (Procfile); all threads of jobs
 FAILURES, PAUSE = 3, 5.0  # in a row, before nobody is sent to wait for so many seconds
 LARGEST, CHUNK = 4 * 1024 * 1024, 64 * 1024  # bytes of an answer, and those that are read at a time
 PAGE = 1000  # transactions at a time
@@ -382,8 +382,8 @@ def of(settings: Settings, *, patient: bool = False) -> Toss | None:
     """Toss as these settings know it; none without a secret key. Jobs are patient, people are not."""
     if settings.toss_secret_key is None:
         return None
-    read = READ_PATIENTLY if patient else READ
-    return Toss(str(settings.toss_api_url), settings.toss_secret_key, read=read)
+    read, waiting = (READ_PATIENTLY, WAITING_JOBS) if patient else (READ, WAITING)
+    return Toss(str(settings.toss_api_url), settings.toss_secret_key, read=read, waiting=waiting)
 
 
 def use(gateway: Gateway | None) -> None:

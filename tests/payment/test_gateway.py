@@ -1,5 +1,6 @@
 """M13: what each answer of Toss, and each way not to answer, comes to."""
 
+import re
 import socket
 import threading
 from collections.abc import Callable
@@ -20,6 +21,7 @@ from nene.payment.errors import CHECKING, GatewayAway, explain
 from nene.payment.gateway import Outcome, Toss, Verdict
 from standins import TOSS_SECRET_KEY
 from tests.crowd import wait_until
+from tests.servers import ROOT
 from tests.tossed import PracticeToss
 
 ORDER = "order-0001"
@@ -146,7 +148,6 @@ def test_a_code_counts_only_in_an_answer_that_decides(
         {"status": 200, "body": '{"code": "REJECT_CARD_COMPANY"}'},
         {"status": 400, "body": '{"code": ["REJECT_CARD_COMPANY"]}'},
         {"status": 200, "body": "[" * 100_000},
-        {"status": 200, "body": " " * (gateways.LARGEST + 1)},
         {"status": 200, "body": "9" * 10_000},
     ],
 )
@@ -205,6 +206,12 @@ def test_what_took_too_long_is_found_and_not_taken_twice(toss: PracticeToss) -> 
     assert found.payment.status == "DONE"
     wait_until(lambda: approve(gateway, key).verdict is Verdict.OK)
     assert len(toss.look()["movements"]) == 1
+
+
+@pytest.mark.parametrize(("size", "verdict"), [(gateways.LARGEST, Verdict.UNKNOWN), (1_000_000, Verdict.OK)])
+def test_a_huge_answer_is_not_read_to_its_end(gateway: Toss, toss: PracticeToss, size: int, verdict: Verdict) -> None:
+    toss.break_at("confirm", after=True, patch={"more": "x" * size})
+    assert ask(gateway, toss, "confirm").verdict is verdict
 
 
 def test_an_answer_in_drops_is_not_waited_for() -> None:
@@ -330,6 +337,13 @@ def test_few_wait_at_a_time_and_the_others_are_told_at_once(toss: PracticeToss) 
     assert gateway.ready()
 
 
+def test_at_most_a_quarter_of_the_webs_threads_wait() -> None:
+    threads = re.search(r"--blocking-threads (\d+)", (ROOT / "Procfile").read_text())
+    assert threads is not None
+    assert int(threads[1]) // 4 >= gateways.WAITING
+    assert gateways.CONNECT == 3
+
+
 def test_the_log_holds_no_keys_and_nothing_of_a_person(
     gateway: Toss, toss: PracticeToss, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -356,6 +370,7 @@ def test_without_a_secret_key_nobody_can_pay(toss: PracticeToss) -> None:
     assert hurried is not None
     assert patient is not None
     assert (hurried._read, patient._read) == (20, 60)
+    assert (hurried._seats._value, patient._seats._value) == (gateways.WAITING, gateways.WAITING_JOBS)
     assert hurried.find("order-nobody").verdict is Verdict.NOT_CHARGED
     usual = gateways._current
     gateways.use(None)

@@ -8,6 +8,7 @@ import threading
 from base64 import b64encode
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
@@ -218,6 +219,29 @@ def test_it_remembers_after_being_killed(make_toss: Callable[[], PracticeToss]) 
     assert confirm(toss, key, "key").json() == first
     assert confirm(toss, key, "other").json()["code"] == "ALREADY_PROCESSED_PAYMENT"
     assert confirm(toss, waiting, order_id="order-0002").json()["status"] == "DONE"
+
+
+@pytest.mark.parametrize(
+    "fault", [{"close": True}, {"status": 503}, {"code": "COMMON_ERROR"}, {"seconds": 0.1, "close": True}]
+)
+@pytest.mark.parametrize(("after", "status"), [(False, "IN_PROGRESS"), (True, "DONE")])
+def test_a_fault_comes_before_or_after_the_thing_is_done_and_then_the_key_works(
+    toss: PracticeToss, fault: dict[str, Any], after: bool, status: str
+) -> None:
+    key = toss.authenticate(ORDER, 10_000)
+    toss.break_at("confirm", after=after, **fault)
+    with suppress(requests.ConnectionError):
+        assert confirm(toss, key, "key").status_code >= 500
+    assert toss.payment(ORDER)["status"] == status
+    assert confirm(toss, key, "key").json()["status"] == "DONE"
+    assert len(toss.look()["movements"]) == 1
+
+
+def test_a_refusal_is_kept_under_its_key(toss: PracticeToss) -> None:
+    key = toss.authenticate(ORDER, 10_000)
+    toss.break_at("confirm", code="REJECT_CARD_COMPANY")
+    assert [confirm(toss, key, "key").status_code for _ in range(2)] == [403, 403]
+    assert confirm(toss, key, "other").status_code == 200
 
 
 def heard_of(toss: PracticeToss, seed: int) -> list[int]:
