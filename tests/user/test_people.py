@@ -268,6 +268,22 @@ def test_members_find_by_the_whole_confirmed_address_of_who_allowed_it(
         assert find(browser, part) == []
 
 
+@pytest.mark.parametrize("way", ["confirm", "reset"])
+def test_an_address_is_found_from_when_it_is_confirmed(app: Flask, crowd: dict[str, int], way: str) -> None:
+    browser, _ = reader(app)
+    set_mail(crowd["kim"], allowed=True, confirmed=False)
+    assert find(browser, "kim@nene.test") == []
+    with reading() as session:
+        letter = (service.write_confirmation if way == "confirm" else service.write_reset)(session, crowd["kim"])
+    assert letter
+    token = letter.link.rsplit("/", 1)[1]
+    if way == "confirm":
+        in_transaction(service.confirm_email, token)
+    else:
+        in_transaction(service.reset_password, token=token, new_hash=world.HASH)
+    assert find(browser, "kim@nene.test") == [crowd["kim"]]
+
+
 def test_admins_find_by_any_part_of_an_address(app: Flask, crowd: dict[str, int]) -> None:
     admin, _ = reader(app, role=Role.ADMIN, email="boss@elsewhere.test")
     assert find(admin, "kim@ne") == [crowd["kim"]]
