@@ -78,3 +78,10 @@ def test_challenges_are_advanced_each_minute_and_the_ledger_is_proven_each_night
         for name, (hour, minute) in nightly.items()
     }
     assert times == {"challenge.advance": [midnight, midnight + timedelta(minutes=1)], **nights}
+
+
+def test_a_tick_asks_for_its_job_once_however_long_the_worker_is_away(app: Flask) -> None:
+    for _ in range(3):
+        schedule.ask("challenge.advance")
+    with reading() as session:
+        assert session.scalars(select(Outbox.name)).all() == ["challenge.advance"]
