@@ -103,7 +103,15 @@ class Elasticsearch(Server):
         """End it in good order, also when it hangs; what it held is on disk afterwards. Safe to call twice."""
         self.resume()
         super().stop()
+        self._end_server()  # its launcher may be gone before it: until then it keeps its data locked
         self.server = None
+
+    def _end_server(self) -> None:
+        deadline = time.monotonic() + self.patience
+        while self.server is not None and _lives(self.server):
+            if time.monotonic() > deadline:
+                os.kill(self.server, signal.SIGKILL)
+            time.sleep(0.02)
 
     def pause(self) -> None:
         """Hang: connections open, nothing answers."""
@@ -157,6 +165,13 @@ class Elasticsearch(Server):
             if answer.status != http.HTTPStatus.OK:
                 raise ValueError(text)
             return json.loads(text)
+
+
+def _lives(pid: int) -> bool:
+    try:
+        return ") Z " not in Path(f"/proc/{pid}/stat").read_text()
+    except OSError:
+        return False
 
 
 def is_fetched(cache: Path = CACHE) -> bool:
