@@ -161,7 +161,9 @@ def test_somebody_elses_profile_shows_nothing_private(session: Session) -> None:
 
 def test_the_profile_can_be_changed(session: Session) -> None:
     user_id = sign_up(session)
-    service.update_profile(session, user_id=user_id, nickname="새이름", birth_on=date(1999, 9, 9), bio="소개")
+    service.update_profile(
+        session, user_id=user_id, nickname="새이름", birth_on=date(1999, 9, 9), bio="소개", find_by_email=False
+    )
     kim = session.get_one(User, user_id)
     assert (kim.nickname, kim.nickname_key, kim.birth_on, kim.bio) == ("새이름", "새이름", date(1999, 9, 9), "소개")
 
@@ -170,7 +172,9 @@ def test_a_taken_nickname_changes_nothing(session: Session) -> None:
     sign_up(session)
     lee = sign_up(session, email="lee@example.com", nickname="이씨")
     with pytest.raises(NicknameTaken):
-        service.update_profile(session, user_id=lee, nickname="김씨", birth_on=date(2000, 1, 1), bio="")
+        service.update_profile(
+            session, user_id=lee, nickname="김씨", birth_on=date(2000, 1, 1), bio="", find_by_email=False
+        )
     assert service.names_of(session, [lee])[lee].nickname == "이씨"
 
 
@@ -180,8 +184,12 @@ def test_the_birth_date_stands_from_the_first_stake_on(session: Session) -> None
     world.opened(session, user_id)
     assert service.own_profile(session, user_id).is_fixed
     with pytest.raises(BirthDateFixed):
-        service.update_profile(session, user_id=user_id, nickname="새이름", birth_on=date(1999, 9, 9), bio="")
-    service.update_profile(session, user_id=user_id, nickname="새이름", birth_on=date(2000, 1, 1), bio="")
+        service.update_profile(
+            session, user_id=user_id, nickname="새이름", birth_on=date(1999, 9, 9), bio="", find_by_email=False
+        )
+    service.update_profile(
+        session, user_id=user_id, nickname="새이름", birth_on=date(2000, 1, 1), bio="", find_by_email=False
+    )
 
 
 def test_signing_in_needs_the_password_that_was_checked(session: Session) -> None:
