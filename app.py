@@ -14,6 +14,7 @@ import nene.home.cli
 import nene.home.routes
 import nene.kernel.search.cli
 import nene.notification.routes
+import nene.payment.cli
 import nene.point.routes
 import nene.user.cli
 import nene.user.routes
@@ -24,6 +25,7 @@ from nene.kernel import settings as settings_
 from nene.kernel.db import db, migrate, reading
 from nene.kernel.settings import Settings
 from nene.notification import service as notification
+from nene.payment import gateway
 from nene.point import service as point
 from nene.user import service as user
 
@@ -34,14 +36,18 @@ COMMANDS = (
     nene.user.cli.commands,
     nene.challenge.cli.commands,
     nene.home.cli.commands,
+    nene.payment.cli.commands,
     nene.admin.cli.ledger,
     nene.admin.cli.admin,
     nene.kernel.search.cli.commands,
 )
 
 
-def create_app(settings: Settings | None = None, redis_timeout: float = redis.TIMEOUT) -> Flask:
-    """The application; settings come from the environment unless given. Raises SettingsWrong."""
+def create_app(settings: Settings | None = None, *, patient: bool = False) -> Flask:
+    """The application; settings come from the environment unless given. Nobody waits for a patient one.
+
+    Raises SettingsWrong.
+    """
     settings = settings or Settings.load()
     settings_.use(settings)
     logging.start()
@@ -61,7 +67,7 @@ def create_app(settings: Settings | None = None, redis_timeout: float = redis.TI
         BABEL_DEFAULT_LOCALE="ko",
         BABEL_DEFAULT_TIMEZONE="Asia/Seoul",
     )
-    _start_parts(app, settings, redis_timeout)
+    _start_parts(app, settings, patient=patient)
     for domain in DOMAINS:
         app.register_blueprint(domain.routes.blueprint)
     for group in COMMANDS:
@@ -71,15 +77,16 @@ def create_app(settings: Settings | None = None, redis_timeout: float = redis.TI
     return app
 
 
-def _start_parts(app: Flask, settings: Settings, redis_timeout: float) -> None:
+def _start_parts(app: Flask, settings: Settings, *, patient: bool) -> None:
     """The kernel's parts, each before the ones that need it."""
     db.init_app(app)
     migrate.init_app(app)
     Babel(app)
-    redis.start(str(settings.redis_url), redis_timeout)
+    redis.start(str(settings.redis_url), redis.PATIENT if patient else redis.TIMEOUT)
     outbox.start()
     paging.start(settings.secret_key)
     search.start(str(settings.elasticsearch_url) if settings.elasticsearch_url else None, [nene.user.search.USERS])
+    gateway.use(gateway.of(settings, patient=patient))
     if not settings.production:
         demo_clock.start()
         app.before_request(_follow_demo_clock)

@@ -62,9 +62,12 @@ def jobs() -> list[tuple[IntervalTrigger | CronTrigger, Callable[[], object]]]:
         (IntervalTrigger(seconds=5), outbox.relay),
         (IntervalTrigger(seconds=10), sync.sweep),
         (CronTrigger(second=0, timezone=SEOUL), partial(ask, "challenge.advance")),
+        (CronTrigger(second="*/5", timezone=SEOUL), partial(ask, "payment.reconcile")),
         (CronTrigger(hour=4, minute=0, timezone=SEOUL), partial(ask, "user.forget_old_sessions")),
         (CronTrigger(hour=4, minute=10, timezone=SEOUL), partial(ask, "user.forget_retained")),
+        (CronTrigger(hour=4, minute=20, timezone=SEOUL), partial(ask, "payment.forget_webhooks")),
         (CronTrigger(hour=4, minute=30, timezone=SEOUL), partial(ask, "admin.verify_ledger")),
+        (CronTrigger(hour=5, minute=0, timezone=SEOUL), partial(ask, "payment.compare")),
     ]
 
 

@@ -9,9 +9,9 @@ from structlog.contextvars import bind_contextvars, clear_contextvars
 
 from app import create_app
 from nene.kernel import outbox
-from tasks import admin, challenge, search, user
+from tasks import admin, challenge, payment, search, user
 
-__all__ = ["admin", "broker", "challenge", "search", "user"]
+__all__ = ["admin", "broker", "challenge", "payment", "search", "user"]
 
 
 class InApp(dramatiq.Middleware):
@@ -44,7 +44,7 @@ class InApp(dramatiq.Middleware):
         self.after_process_message(broker, message)
 
 
-_app = create_app(redis_timeout=2.0)  # seconds; nobody waits for us
+_app = create_app(patient=True)
 broker = dramatiq.get_broker()
 broker.add_middleware(InApp(_app))
 outbox.serve(broker)

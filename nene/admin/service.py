@@ -9,10 +9,11 @@ from nene.challenge import service as challenge
 from nene.kernel.errors import NotThere
 from nene.notification import service as notification
 from nene.notification.terms import Notice, Type
+from nene.payment import service as payment
 from nene.point import service as point
 from nene.user import service as user
 
-CHECKS = (point.check, challenge.check)
+CHECKS = (point.check, challenge.check, payment.check)
 
 
 def verify_ledger(session: Session) -> Iterator[str]:

@@ -230,9 +230,10 @@ class Redis(Server):
 class Standin(Server):
     """One of standins/, on ports of the loopback address that are free at its first start."""
 
-    def __init__(self, folder: Path, *options: str) -> None:
-        """It is called as its folder is; it gets a port for each of the options."""
+    def __init__(self, folder: Path, *options: str, state: bool = False) -> None:
+        """It is called as its folder is; it gets a port for each of the options, and a file if it keeps a state."""
         super().__init__(folder.absolute())
+        self.state = state
         self.name = f"standins/{folder.name}.py"
         self.options = options
         self.ports = [free_port() for _ in options]
@@ -240,6 +241,8 @@ class Standin(Server):
     def start(self) -> None:
         """Start, on the same ports each time; nobody waits for it, as the web takes longer to start."""
         given = [part for option, port in zip(self.options, self.ports, strict=True) for part in (option, str(port))]
+        if self.state:
+            given += ["--state", str(self.folder.with_suffix(".state"))]
         command = [sys.executable, "-m", f"standins.{self.folder.name}", *given]
         self._spawn(as_child(command, self.end_signal), lambda: True)
 

@@ -15,7 +15,7 @@ import structlog
 from dramatiq.brokers.redis import RedisBroker
 from dramatiq.errors import DramatiqError
 from redis.exceptions import RedisError
-from sqlalchemy import BigInteger, Identity, Index, Text, delete, func, select
+from sqlalchemy import BigInteger, ColumnElement, Identity, Index, Text, delete, func, select
 from sqlalchemy.dialects.postgresql import JSONB, insert
 from sqlalchemy.orm import Mapped, Session, mapped_column
 from sqlalchemy.types import DateTime
@@ -31,6 +31,7 @@ BATCH = 500
 LONGEST_PAUSE = timedelta(minutes=1)
 F = TypeVar("F", bound=Callable[..., object])
 _jobs: dict[str, Callable[[int], None]] = {}
+_last_words: dict[str, Callable[..., None]] = {}
 log = structlog.get_logger(__name__)
 
 
@@ -111,8 +112,11 @@ def actor(name: str) -> Callable[[F], F]:
     return declare
 
 
-def step_actor(name: str) -> Callable[[F], F]:
-    """Declare a job that is one step: `step(session, *args)` and the end of its row commit together."""
+def step_actor(name: str, *, died: Callable[..., None] | None = None) -> Callable[[F], F]:
+    """Declare a job that is one step: `step(session, *args)` and the end of its row commit together.
+
+    `died(session, *args)` is called in the step that makes it a dead letter.
+    """
 
     def declare(step: F) -> F:
         def once(session: Session, job_id: int) -> None:
@@ -121,9 +125,16 @@ def step_actor(name: str) -> Callable[[F], F]:
                 step(session, *job)
 
         _declare(name, lambda job_id: in_transaction(once, job_id))
+        if died is not None:
+            _last_words[name] = died
         return step
 
     return declare
+
+
+def waits_with(key: ColumnElement[str]) -> ColumnElement[bool]:
+    """Whether a job with this key waits, as a condition of a query."""
+    return select(Outbox.id).where(Outbox.key == key).exists()
 
 
 def relay() -> int:
@@ -189,6 +200,8 @@ def _failed(session: Session, job_id: int, error: str) -> None:
             DeadLetter(name=job.name, args=job.args, error=error, created_at=job.created_at, died_at=wall.now())
         )
         session.delete(job)
+        if job.name in _last_words:
+            _last_words[job.name](session, *job.args)
         log.error("job.dead", job=job.name, job_id=job_id)
     else:
         job.due_at = wall.now() + RETRY_AFTER[job.failures]

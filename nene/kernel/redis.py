@@ -17,6 +17,7 @@ from nene.kernel.breaker import Breaker
 __all__ = ["RedisAway", "RedisError", "client", "is_away", "start"]
 
 TIMEOUT = 0.2  # seconds to connect, and to answer; R1 allows 0.3 in all
+PATIENT = 2.0  # seconds, where nobody waits for us
 PAUSE = 2.0
 _breaker = Breaker(pause=PAUSE)
 _client: redis.Redis | None = None

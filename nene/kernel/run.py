@@ -143,6 +143,9 @@ def _standins(given: dict[str, str]) -> Iterator[tuple[Standin, dict[str, str]]]
     if "NENE_SMTP_URL" not in given:
         mail = Standin(HOME / "mail", "--port", "--page-port")
         yield mail, standins.mail_settings(mail.ports[0], mail.ports[1])
+    if "NENE_TOSS_SECRET_KEY" not in given:
+        toss = Standin(HOME / "toss", "--port", state=True)
+        yield toss, standins.toss_settings(toss.ports[0])
 
 
 def _refuse_taken(port: str) -> None:

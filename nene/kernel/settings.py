@@ -78,6 +78,7 @@ class Settings(BaseSettings):
     trusted_proxies: int = Field(0, ge=0, le=10)
     min_stake_age: int = Field(19, ge=14, le=120)
     max_open_stakes: int = Field(500_000, ge=100)
+    max_monthly_charge: int = Field(500_000, ge=10_000)
     pool_size: int = Field(16, ge=1, le=90)
     operator_name: str = "내돈네돈"
     operator_representative: str = "○○○"

@@ -4,7 +4,63 @@ from typing import Any, ClassVar
 
 from flask_babel import lazy_gettext as _
 
-from nene.kernel.errors import NothingDone
+from nene.kernel.errors import NotAllowed, NothingDone, Refusal
+
+
+class AmountNotAllowed(Refusal):
+    """Other than 10,000 to 100,000 won."""
+
+    status = 422
+    text: ClassVar = _("10,000원부터 100,000원까지 충전할 수 있어요.")
+
+
+class MonthFull(Refusal):
+    """More than one person may charge in a month (M16); values: cap, left."""
+
+    text: ClassVar = _(
+        "한 달에 %(cap)sP까지 충전할 수 있어요. 이번 달에는 %(left)sP를 더 충전할 수 있어요. 청구되지 않았어요."
+    )
+
+    def __init__(self, *, cap: int, left: int) -> None:
+        super().__init__(cap=f"{cap:,}", left=f"{left:,}")
+
+
+class Owing(NotAllowed):
+    """Points that were spent went back as money; until that is settled nothing more can be charged."""
+
+    text: ClassVar = _(
+        "이미 쓴 포인트의 결제가 취소되어 충전할 수 없어요. 고객센터에 문의해 주세요. 청구되지 않았어요."
+    )
+
+
+class NotAsStored(Refusal):
+    """Amount or payment key are not those that we know (M2)."""
+
+    text: ClassVar = _("결제 정보가 처음과 달라서 승인하지 않았어요. 청구되지 않았어요.")
+
+
+class NotConfirmable(Refusal):
+    """The payment has ended without an approval, and cannot be confirmed any more."""
+
+    text: ClassVar = _("이미 끝난 결제예요. 청구되지 않았어요. 처음부터 다시 해 주세요.")
+
+
+class NotCancelable(Refusal):
+    """Only a payment that is done can be cancelled, and once (M8)."""
+
+    text: ClassVar = _("지금은 취소할 수 없는 결제예요. 포인트는 그대로예요.")
+
+
+class NotYetCharged(Refusal):
+    """The points of this payment are still on their way."""
+
+    text: ClassVar = _("포인트가 아직 들어오는 중이에요. 잠시 뒤 다시 해 주세요. 포인트는 그대로예요.")
+
+
+class CancelTooLate(Refusal):
+    """The seventh day after the approval is over (M8)."""
+
+    text: ClassVar = _("결제한 지 7일이 지나 취소할 수 없어요. 포인트는 그대로예요.")
 
 
 class GatewayAway(NothingDone):

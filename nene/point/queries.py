@@ -110,6 +110,13 @@ def sum_account(session: Session, account: Account) -> int:
     return int(session.scalar(total.where(Posting.kind == account.kind, Posting.owner_id == account.owner)) or 0)
 
 
+def list_cleared(session: Session) -> list[Row[str, int]]:
+    """For each order the points of it that came in and were not taken back: (order id, points)."""
+    points = -func.sum(Posting.amount)
+    rows = select(Entry.about_id, points).join(Posting, Posting.entry_id == Entry.id)
+    return list(session.execute(rows.where(Posting.kind == AccountKind.CLEARING).group_by(Entry.about_id)).all())
+
+
 def list_unbalanced_entries(session: Session) -> list[Row[int, int, int]]:
     """Entries whose postings do not sum to zero or are fewer than two: id, sum, count."""
     total = func.coalesce(func.sum(Posting.amount), 0)

@@ -39,6 +39,12 @@ def list_users(session: Session, ids: Collection[int]) -> Sequence[User]:
     return session.scalars(select(User).where(User.id.in_(ids))).all() if ids else []
 
 
+def list_admins(session: Session) -> Sequence[int]:
+    """The ids of the staff."""
+    staff = select(User.id).where(User.role == Role.ADMIN, User.withdrawn_at.is_(None))
+    return session.scalars(staff.order_by(User.id)).all()
+
+
 def load_session(session: Session, session_id: int) -> tuple[UserSession, User] | None:
     """A session that is not revoked, locked to be changed, and its owner."""
     row = session.execute(

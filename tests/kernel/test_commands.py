@@ -21,5 +21,5 @@ def test_the_log_of_a_command_is_not_in_its_answer(settings: Settings) -> None:
         text=True,
         check=True,
     )
-    assert done.stdout.split() == ["0008", "(head)"]
+    assert done.stdout.split() == ["0009", "(head)"]
     assert '"level": "info"' in done.stderr

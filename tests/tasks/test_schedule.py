@@ -72,12 +72,22 @@ def test_challenges_are_advanced_each_minute_and_the_ledger_is_proven_each_night
         if isinstance(trigger, CronTrigger):
             first = trigger.get_next_fire_time(None, midnight)
             times[job.args[0]] = [first, trigger.get_next_fire_time(first, first + timedelta(seconds=1))]
-    nightly = {"user.forget_old_sessions": (4, 0), "user.forget_retained": (4, 10), "admin.verify_ledger": (4, 30)}
+    nightly = {
+        "user.forget_old_sessions": (4, 0),
+        "user.forget_retained": (4, 10),
+        "payment.forget_webhooks": (4, 20),
+        "admin.verify_ledger": (4, 30),
+        "payment.compare": (5, 0),
+    }
     nights = {
         name: [midnight.replace(day=day, hour=hour, minute=minute) for day in (9, 10)]
         for name, (hour, minute) in nightly.items()
     }
-    assert times == {"challenge.advance": [midnight, midnight + timedelta(minutes=1)], **nights}
+    assert times == {
+        "challenge.advance": [midnight, midnight + timedelta(minutes=1)],
+        "payment.reconcile": [midnight, midnight + timedelta(seconds=5)],
+        **nights,
+    }
 
 
 def test_a_tick_asks_for_its_job_once_however_long_the_worker_is_away(app: Flask) -> None:

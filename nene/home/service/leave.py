@@ -7,6 +7,7 @@ from nene.challenge import service as challenge
 from nene.home.errors import CannotLeave, PointsLeft
 from nene.kernel import audit
 from nene.notification import service as notification
+from nene.payment import service as payment
 from nene.point import service as point
 from nene.user import service as user
 
@@ -19,6 +20,9 @@ def reasons_to_stay(session: Session, user_id: int) -> list[str]:
         reasons.append(_("방장인 챌린지 %(count)s개가 끝나지 않았어요.", count=hosted))
     if joined:
         reasons.append(_("참가한 챌린지 %(count)s개가 끝나지 않았어요.", count=joined))
+    waiting = payment.count_unfinished(session, user_id)
+    if waiting:
+        reasons.append(_("끝나지 않은 결제 %(count)s건이 있어요.", count=waiting))
     return reasons
 
 

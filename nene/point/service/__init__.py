@@ -1,6 +1,6 @@
 """What other domains may ask of the ledger."""
 
-from nene.point.service.charge import cancel_charge, charge, restore_charge
+from nene.point.service.charge import cancel_charge, charge, cleared, left_of_charge, owe, restore_charge, take_rest
 from nene.point.service.check import check
 from nene.point.service.ledger import move, move_many
 from nene.point.service.wallet import (
@@ -24,6 +24,7 @@ __all__ = [
     "cancel_charge",
     "charge",
     "check",
+    "cleared",
     "close_wallet",
     "full_escrows",
     "give_up",
@@ -31,10 +32,13 @@ __all__ = [
     "has_charged",
     "has_staked_or_charged",
     "history",
+    "left_of_charge",
     "lock_balance",
     "move",
     "move_many",
     "open_escrow",
     "open_wallet",
+    "owe",
     "restore_charge",
+    "take_rest",
 ]

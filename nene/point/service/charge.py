@@ -5,7 +5,7 @@ from sqlalchemy.orm import Session
 from nene.point import queries
 from nene.point.errors import ChargeAlreadyCancelled, ChargeSpent
 from nene.point.service.ledger import move_many
-from nene.point.terms import CLEARING, Move, Moved, Reason, Reference, wallet_of
+from nene.point.terms import CLEARING, RECEIVABLE, Move, Moved, Reason, Reference, wallet_of
 
 
 def charge(session: Session, *, user_id: int, order_id: str, amount: int) -> Moved:
@@ -31,16 +31,41 @@ def cancel_charge(session: Session, *, user_id: int, order_id: str, refund_id: i
         raise ChargeSpent
     if lot.remaining != lot.amount:
         raise ChargeAlreadyCancelled if queries.is_lot_cancelled(session, lot.id) else ChargeSpent
-    cancel = Move(
-        key=f"charge_cancel:{refund_id}",
-        source=wallet_of(user_id),
+    return move_many(session, [_cancel(user_id, order_id, refund_id, lot.amount)])[0]
+
+
+def take_rest(session: Session, *, user_id: int, order_id: str, refund_id: int, at_most: int) -> int:
+    """Take back what the lot of a charge has left, up to so many points; gives how many (M15). 0 moves nothing."""
+    queries.load_wallets(session, [user_id])
+    lot = queries.find_lot(session, f"charge:{order_id}")
+    amount = min(lot.remaining, at_most) if lot is not None and lot.user_id == user_id else 0
+    if amount:
+        move_many(session, [_cancel(user_id, order_id, refund_id, amount)])
+    return amount
+
+
+def left_of_charge(session: Session, order_id: str) -> int:
+    """How many points of a charge are not spent, nor taken back."""
+    lot = queries.find_lot(session, f"charge:{order_id}")
+    return lot.remaining if lot else 0
+
+
+def cleared(session: Session) -> dict[str, int]:
+    """For each order what the ledger holds of its money, in points: what came in less what went back."""
+    return dict(queries.list_cleared(session))
+
+
+def owe(session: Session, *, order_id: str, refund_id: int, amount: int) -> Moved:
+    """Book as owed what went back to the buyer as money, though the points were spent."""
+    owed = Move(
+        key=f"charge_owed:{refund_id}",
+        source=RECEIVABLE,
         target=CLEARING,
-        amount=lot.amount,
-        reason=Reason.CHARGE_CANCEL,
+        amount=amount,
+        reason=Reason.CHARGE_OWED,
         about=_payment(order_id),
-        from_lot_of=f"charge:{order_id}",
     )
-    return move_many(session, [cancel])[0]
+    return move_many(session, [owed])[0]
 
 
 def restore_charge(session: Session, *, user_id: int, order_id: str, refund_id: int, amount: int) -> Moved:
@@ -56,6 +81,18 @@ def restore_charge(session: Session, *, user_id: int, order_id: str, refund_id: 
             about=_payment(order_id),
             undoes=f"charge_cancel:{refund_id}",
         ),
+    )
+
+
+def _cancel(user_id: int, order_id: str, refund_id: int, amount: int) -> Move:
+    return Move(
+        key=f"charge_cancel:{refund_id}",
+        source=wallet_of(user_id),
+        target=CLEARING,
+        amount=amount,
+        reason=Reason.CHARGE_CANCEL,
+        about=_payment(order_id),
+        from_lot_of=f"charge:{order_id}",
     )
 
 

@@ -215,6 +215,11 @@ def update_profile(
     people.index(session, user)
 
 
+def list_admins(session: Session) -> list[int]:
+    """The ids of the staff, for what all of them have to know."""
+    return list(queries.list_admins(session))
+
+
 def correct_birth_date(session: Session, *, by: int | None, user_id: int, birth_on: date) -> None:
     """Correct the birth date for somebody for whom it stands already (U3). `by` is none at the console.
 

@@ -1,0 +1,141 @@
+"""Money back: the points are taken first, then Toss is asked, then the answer is noted (M8, M15)."""
+
+from collections.abc import Sequence
+
+from sqlalchemy.orm import Session
+
+from nene.kernel import audit
+from nene.kernel.clock import wall
+from nene.kernel.db import in_transaction, reading
+from nene.kernel.errors import NotThere
+from nene.payment import gateway, queries, rules
+from nene.payment.errors import GatewayAway, NotCancelable
+from nene.payment.gateway import Outcome, Verdict
+from nene.payment.models import Payment, Refund
+from nene.payment.service.learn import alert, learn, lock, refuse_refund
+from nene.payment.terms import RefundStatus, Status
+from nene.point import service as point
+from nene.user import service as user
+
+LONGEST_REASON = 200  # characters that Toss takes
+
+
+def cancel(*, user_id: int, order_id: str, why: str) -> None:
+    """Cancel one's own payment whole (M8); afterwards its row tells how it went.
+
+    Opens transactions of its own, with the call to Toss between them. Raises GatewayAway before anything is done,
+    NotThere, NotCancelable, NotYetCharged, CancelTooLate, ChargeSpent.
+    """
+    if not gateway.current().ready():
+        raise GatewayAway
+    send_refund(in_transaction(_take_whole, user_id=user_id, order_id=order_id, why=why))
+
+
+def refund_rests(*, user_id: int, by: int, why: str) -> int:
+    """Send back what is left of every charge of a user, as money (M15); gives how many refunds were asked for.
+
+    `by` is the user who leaves, or an admin. Opens transactions of its own. Raises GatewayAway before anything is done.
+    """
+    if not gateway.current().ready():
+        raise GatewayAway
+    refunds = in_transaction(_take_rests, user_id=user_id, by=by, why=why)
+    for refund_id in refunds:
+        send_refund(refund_id)
+    return len(refunds)
+
+
+def send_refund(refund_id: int) -> None:
+    """Ask Toss for a refund, and note its answer; safe to repeat, for the key stays the same."""
+    with reading() as session:
+        refund = session.get_one(Refund, refund_id)
+        payment = session.get_one(Payment, refund.payment_id)
+    if refund.status is not RefundStatus.ASKED:
+        return
+    try:
+        answer = gateway.current().cancel(
+            payment_key=payment.payment_key or "",
+            reason=f"{refund.why[: LONGEST_REASON - len(refund.mark) - 1]} {refund.mark}",
+            amount=refund.amount,
+            refundable=payment.amount - payment.refunded,
+            idempotency_key=f"cancel-{refund.id}",
+        )
+        if answer.verdict is Verdict.ALREADY:
+            answer = _seen_again(payment.order_id, answer)
+    except GatewayAway:
+        return  # the intent is stored, and the reconciler asks again
+    in_transaction(_answered, refund_id, answer)
+
+
+def void(payment_id: int) -> None:
+    """Cancel at Toss what must not stay open there: a virtual account (M3)."""
+    with reading() as session:
+        payment = session.get_one(Payment, payment_id)
+    gateway.current().cancel(
+        payment_key=payment.payment_key or "",
+        reason="가상계좌는 쓰지 않아요",
+        amount=None,
+        refundable=None,
+        idempotency_key=f"void-{payment.order_id}",
+    )
+
+
+def _seen_again(order_id: str, answer: Outcome) -> Outcome:
+    """Toss says that it is so already: what it shows decides, and if that is nothing new, nobody knows (M8)."""
+    seen = gateway.current().find(order_id)
+    return seen if seen.verdict is Verdict.OK else Outcome(Verdict.UNKNOWN, code=answer.code)
+
+
+def _take_whole(session: Session, *, user_id: int, order_id: str, why: str) -> int:
+    found = queries.find_payment(session, order_id)
+    if found is None or found.user_id != user_id:
+        raise NotThere
+    payment, _alive = lock(session, found.id)
+    payment.require_cancelable(wall.now())
+    refund = _ask(session, payment, payment.amount, why)
+    point.cancel_charge(session, user_id=user_id, order_id=order_id, refund_id=refund.id)
+    refund.points = payment.amount
+    audit.record(session, action="payment.cancel", target=f"payment:{payment.id}", who=user_id)
+    return refund.id
+
+
+def _take_rests(session: Session, *, user_id: int, by: int, why: str) -> Sequence[int]:
+    user.lock_account(session, user_id)
+    refunds = []
+    for found in queries.list_paid(session, user_id):
+        payment = queries.load_payment(session, found.id)
+        left = min(point.left_of_charge(session, payment.order_id), payment.amount - payment.refunded)
+        if payment.status is not Status.DONE or payment.charged_at is None or not left:
+            continue
+        refund = _ask(session, payment, left, why)
+        taken = point.take_rest(session, user_id=user_id, order_id=payment.order_id, refund_id=refund.id, at_most=left)
+        if taken != left:
+            raise NotCancelable  # spent meanwhile: nothing is done, and the next press asks for what is left then
+        refund.points = taken
+        audit.record(session, action="payment.refund_rest", target=f"payment:{payment.id}", who=by, amount=left)
+        refunds.append(refund.id)
+    return refunds
+
+
+def _ask(session: Session, payment: Payment, amount: int, why: str) -> Refund:
+    now = wall.now()
+    refund = Refund(payment_id=payment.id, amount=amount, why=why, status=RefundStatus.ASKED, asked_at=now)
+    session.add_all([refund, payment.move(Status.CANCELING, why, now)])
+    session.flush()
+    return refund
+
+
+def _answered(session: Session, refund_id: int, answer: Outcome) -> None:
+    payment_id = session.get_one(Refund, refund_id).payment_id
+    if answer.verdict is Verdict.OK and answer.payment is not None:
+        learn(session, payment_id, answer.payment)
+    payment, _alive = lock(session, payment_id)
+    refund = session.get_one(Refund, refund_id, populate_existing=True)
+    if refund.status is not RefundStatus.ASKED:
+        return
+    now = wall.now()
+    if answer.verdict is Verdict.REFUSED:
+        refuse_refund(session, payment, refund, code=answer.code, now=now)
+        return
+    payment.ask_at = now + rules.ask_after(payment.asks)
+    if answer.verdict is not Verdict.UNKNOWN:
+        alert(session, f"refund:{refund.id}", f"주문 {payment.order_id}: 취소가 확인되지 않아요 ({answer.code}).")

@@ -1,0 +1,76 @@
+"""What people see of their own payments (M12)."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+
+from sqlalchemy.orm import Session
+
+from nene.kernel.clock import wall
+from nene.kernel.errors import NotThere
+from nene.kernel.paging import Cursor, Page
+from nene.payment import queries, rules
+from nene.payment.models import Payment, PaymentEvent, Refund
+from nene.payment.terms import Status
+from nene.point import service as point
+
+
+@dataclass(frozen=True)
+class Receipt:
+    """A payment with its timeline; `cancel_until` is none when it cannot be cancelled (any more)."""
+
+    payment: Payment
+    events: Sequence[PaymentEvent]
+    refunds: Sequence[Refund]
+    cancel_until: datetime | None
+
+    @property
+    def is_settled(self) -> bool:
+        """Whether nothing is on its way any more, so that the page need not refresh itself."""
+        waits_for_points = self.payment.status is Status.DONE and self.payment.charged_at is None
+        return self.payment.status not in {Status.CONFIRMING, Status.CANCELING} and not waits_for_points
+
+
+def find_own(session: Session, *, user_id: int, order_id: str) -> Payment:
+    """One's own payment. Raises NotThere."""
+    payment = queries.find_payment(session, order_id)
+    if payment is None or payment.user_id != user_id:
+        raise NotThere
+    return payment
+
+
+def receipt(session: Session, *, user_id: int, order_id: str) -> Receipt:
+    """One's own payment, and everything that happened to it. Raises NotThere."""
+    payment = find_own(session, user_id=user_id, order_id=order_id)
+    until = None
+    if payment.status is Status.DONE and payment.charged_at and payment.approved_at and not payment.refunded:
+        last = rules.cancel_until(payment.approved_at)
+        whole = point.left_of_charge(session, order_id) == payment.amount
+        until = last if wall.now() < last and whole else None
+    events = queries.list_events(session, payment.id)
+    return Receipt(payment, events, queries.list_refunds(session, payment.id), until)
+
+
+def history(
+    session: Session,
+    user_id: int,
+    *,
+    cursor: Cursor,
+    status: Status | None = None,
+    since: date | None = None,
+    until: date | None = None,
+) -> Page[Payment]:
+    """A page of one's own payments, newest first (M12)."""
+    rows = queries.list_history(session, user_id, status=status, since=since, until=until, after=cursor.key())
+    return cursor.page(rows, lambda payment: (payment.id,))
+
+
+def count_unfinished(session: Session, user_id: int) -> int:
+    """Payments that keep their owner from leaving (U9)."""
+    return queries.count_unfinished(session, user_id)
+
+
+def refundable(session: Session, user_id: int) -> int:
+    """Points of a user that were paid for and are not spent: what would go back as money on leaving (M15)."""
+    paid = queries.list_paid(session, user_id)
+    return sum(min(point.left_of_charge(session, one.order_id), one.amount - one.refunded) for one in paid)

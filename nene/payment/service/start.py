@@ -1,0 +1,133 @@
+"""A payment from its order to the answer of Toss (M1 to M5, M16)."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from secrets import token_urlsafe
+
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import Session
+
+from nene.kernel import settings
+from nene.kernel.clock import wall
+from nene.kernel.db import in_transaction
+from nene.kernel.errors import NotThere
+from nene.payment import gateway, queries, rules
+from nene.payment.errors import AmountNotAllowed, GatewayAway, MonthFull, NotAsStored, Owing
+from nene.payment.gateway import Outcome, Verdict
+from nene.payment.models import Payment, PaymentEvent
+from nene.payment.service.learn import alert, learn, lock
+from nene.payment.terms import Status
+from nene.user import service as user
+
+
+@dataclass(frozen=True)
+class Ask:
+    """What Toss is asked to approve."""
+
+    payment_id: int
+    order_id: str
+    payment_key: str
+    amount: int
+    idempotency_key: str
+
+
+def start_payment(session: Session, *, user_id: int, amount: int) -> str:
+    """Store an order before the payment window opens (M1); gives its order id.
+
+    Raises AmountNotAllowed, Owing, MonthFull, TooYoung, NotThere.
+    """
+    if not rules.SMALLEST <= amount <= rules.LARGEST:
+        raise AmountNotAllowed
+    user.lock_member(session, user_id)
+    now = wall.now()
+    if queries.sum_owed(session, user_id):
+        raise Owing
+    left = left_this_month(session, user_id, now)
+    if amount > left:
+        raise MonthFull(cap=settings.current().max_monthly_charge, left=left)
+    payment = Payment(
+        order_id=token_urlsafe(18),
+        user_id=user_id,
+        amount=amount,
+        status=Status.PENDING,
+        requested_at=now,
+        ask_at=now + rules.PENDING_LIFE,
+    )
+    session.add(payment)
+    session.flush()
+    session.add(PaymentEvent(payment_id=payment.id, before=None, after=Status.PENDING, why="충전 시작", at=now))
+    return payment.order_id
+
+
+def left_this_month(session: Session, user_id: int, now: datetime) -> int:
+    """How much the user may still charge in this month, in won (M16)."""
+    since, until = rules.month_of(now)
+    return max(0, settings.current().max_monthly_charge - queries.sum_charged(session, user_id, since, until))
+
+
+def confirm(*, user_id: int, order_id: str, payment_key: str, amount: int) -> None:
+    """Have Toss approve an order of this user; afterwards its row tells how it went.
+
+    Opens transactions of its own, with the call to Toss between them. Raises GatewayAway before anything is done,
+    NotThere, NotAsStored, NotConfirmable.
+    """
+    if not gateway.current().ready():
+        raise GatewayAway
+    ask = in_transaction(_begin, user_id=user_id, order_id=order_id, payment_key=payment_key, amount=amount)
+    if ask is not None:
+        approve(ask)
+
+
+def approve(ask: Ask) -> None:
+    """Send the approval, and note its answer; safe to repeat with the same key."""
+    try:
+        answer = gateway.current().approve(
+            payment_key=ask.payment_key,
+            order_id=ask.order_id,
+            amount=ask.amount,
+            idempotency_key=ask.idempotency_key,
+        )
+    except GatewayAway:
+        return  # the intent is stored, and the reconciler asks again
+    in_transaction(_answered, ask.payment_id, answer)
+
+
+def ask_for(payment: Payment) -> Ask:
+    """What a payment that is being confirmed asks Toss; the key counts the tries that got a definite answer (M3)."""
+    key = f"confirm-{payment.order_id}-{payment.tries}"
+    return Ask(payment.id, payment.order_id, payment.payment_key or "", payment.amount, key)
+
+
+def _begin(session: Session, *, user_id: int, order_id: str, payment_key: str, amount: int) -> Ask | None:
+    found = queries.find_payment(session, order_id)
+    if found is None or found.user_id != user_id:
+        raise NotThere
+    payment, _alive = lock(session, found.id)
+    event = payment.confirm(payment_key, amount, wall.now())
+    if event is None:
+        return None
+    session.add(event)
+    try:
+        session.flush()
+    except IntegrityError:
+        raise NotAsStored from None  # the payment key of another order
+    return ask_for(payment)
+
+
+def _answered(session: Session, payment_id: int, answer: Outcome) -> None:
+    if answer.verdict is Verdict.OK and answer.payment is not None:
+        learn(session, payment_id, answer.payment)
+        return
+    payment, _alive = lock(session, payment_id)
+    if payment.status is not Status.CONFIRMING:
+        return
+    now = wall.now()
+    if answer.verdict is Verdict.DECLINED:
+        session.add(payment.fail(Status.FAILED, answer.code, answer.text, now))
+    elif answer.verdict is Verdict.NOT_CHARGED:
+        session.add(payment.fail(Status.EXPIRED, answer.code, answer.text, now))
+    else:
+        payment.asks, payment.ask_at = 0, now + rules.ask_after(0)
+        if answer.verdict is Verdict.MISCONFIGURED:
+            payment.tries += 1
+            alert(session, f"misconfigured:{payment.id}", f"토스가 우리를 거절했어요: {answer.code}")
