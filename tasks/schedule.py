@@ -63,6 +63,7 @@ def jobs() -> list[tuple[IntervalTrigger | CronTrigger, Callable[[], object]]]:
         (IntervalTrigger(seconds=10), sync.sweep),
         (CronTrigger(second=0, timezone=SEOUL), partial(ask, "challenge.advance")),
         (CronTrigger(second="*/5", timezone=SEOUL), partial(ask, "payment.reconcile")),
+        (CronTrigger(minute=15, timezone=SEOUL), partial(ask, "user.retry_unlinking")),
         (CronTrigger(hour=4, minute=0, timezone=SEOUL), partial(ask, "user.forget_old_sessions")),
         (CronTrigger(hour=4, minute=10, timezone=SEOUL), partial(ask, "user.forget_retained")),
         (CronTrigger(hour=4, minute=20, timezone=SEOUL), partial(ask, "payment.forget_webhooks")),

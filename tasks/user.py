@@ -26,3 +26,4 @@ def send_reset(user_id: int) -> None:
 
 
 outbox.actor("user.unlink_social")(social.unlink_at_provider)
+outbox.step_actor("user.retry_unlinking")(social.retry_unlinking)

@@ -5,6 +5,7 @@ import os
 from flask.cli import FlaskGroup, ScriptInfo
 
 STEPS = [["db", "upgrade"], ["demo", "seed"]]
+INDEX = ["search", "reindex"]
 
 
 def main() -> None:
@@ -12,6 +13,8 @@ def main() -> None:
     application = ScriptInfo()
     for step in STEPS[: 1 if os.environ.get("NENE_ENV") == "production" else None]:
         FlaskGroup().main(step, prog_name="flask", obj=application, standalone_mode=False)
+    if os.environ.get("NENE_ELASTICSEARCH_URL"):
+        FlaskGroup().main(INDEX, prog_name="flask", obj=application, standalone_mode=False)
 
 
 if __name__ == "__main__":

@@ -1,5 +1,6 @@
 """Every setting of the product, typed and checked once at the start (O5)."""
 
+import os
 from dataclasses import dataclass
 from typing import Annotated, Literal, cast
 from urllib.parse import urlsplit
@@ -136,7 +137,7 @@ class Settings(BaseSettings):
     def load(cls) -> "Settings":
         """Read and check; raises SettingsWrong, which ends the program with one line for each fault."""
         try:
-            return cls()
+            return cls(_env_file=None) if os.environ.get("NENE_ENV") == "production" else cls()
         except ValidationError as wrong:
             lines = [
                 f"{_variable(str(fault['loc'][0])) + ': ' if fault['loc'] else ''}"

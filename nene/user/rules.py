@@ -33,10 +33,12 @@ class Renewal(Enum):
 def email_key(text: str, *, reserved: bool = False) -> str | None:
     """The e-mail as accounts are found by it, or none if it is no address; `reserved` allows the domains of tests."""
     try:
-        found = validate_email(text.strip(), check_deliverability=False, test_environment=reserved)
+        found = validate_email(
+            text.strip(), check_deliverability=False, test_environment=reserved, allow_smtputf8=False
+        )
     except EmailNotValidError:
         return None
-    return found.normalized.casefold()
+    return f"{found.local_part}@{found.ascii_domain}".lower()  # casefold would make one domain of two: ß and ss
 
 
 def is_password(text: str) -> bool:

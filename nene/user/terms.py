@@ -29,7 +29,7 @@ class Document(StrEnum):
     PRIVACY = "PRIVACY"
 
 
-VERSIONS = {Document.TERMS: "2026-11-24", Document.PRIVACY: "2026-11-24"}
+VERSIONS = {Document.TERMS: "2026-11-24", Document.PRIVACY: "2026-11-25"}
 
 
 @dataclass(frozen=True)

@@ -86,6 +86,7 @@ def test_challenges_are_advanced_each_minute_and_the_ledger_is_proven_each_night
     assert times == {
         "challenge.advance": [midnight, midnight + timedelta(minutes=1)],
         "payment.reconcile": [midnight, midnight + timedelta(seconds=5)],
+        "user.retry_unlinking": [midnight.replace(minute=15), midnight.replace(hour=1, minute=15)],
         **nights,
     }
 

@@ -241,3 +241,7 @@ def test_every_width_that_a_page_names_is_there(client: FlaskClient, kim: int) -
     assert len(named) == len(WIDTHS)
     for path in named:
         assert client.get(path).status_code == 200, path
+
+
+def test_a_width_beyond_every_number_is_not_there(client: FlaskClient) -> None:
+    assert client.get("/images/x/9999999999.webp").status_code == 404

@@ -49,7 +49,7 @@ def test_nicknames_that_differ_have_two_keys() -> None:
     [
         (" Kim@Example.COM ", "kim@example.com"),
         ("KIM+a@example.com", "kim+a@example.com"),
-        ("김@한국.kr", "김@한국.kr"),
+        ("Kim@한국.kr", "kim@xn--3e0b707e.kr"),
     ],
 )
 def test_an_email_is_found_however_it_is_written(written: str, key: str) -> None:
@@ -125,3 +125,9 @@ def test_a_token_lives_fourteen_days_and_none_comes_from_the_future() -> None:
 )
 def test_a_browser_has_a_short_name(agent: str, name: str) -> None:
     assert rules.browser_name(agent) == name
+
+
+def test_no_two_domains_are_one_address() -> None:
+    assert rules.email_key("Kim@Example.COM") == "kim@example.com"
+    assert rules.email_key("x@fa\u00df.de") == "x@xn--fa-hia.de"
+    assert rules.email_key("\u017fmith@example.com") is None

@@ -11,6 +11,7 @@ from werkzeug.test import TestResponse
 
 from nene.kernel import auth, outbox
 from nene.kernel.auth import read_access
+from nene.kernel.clock import wall
 from nene.kernel.db import in_transaction, reading
 from nene.kernel.outbox import Outbox
 from nene.user import service
@@ -21,7 +22,20 @@ from tests import world
 from tests.conftest import Clocks, Race
 from tests.held import hold, let_go
 from tests.standins import OAuth
-from tests.user.stage import EMAIL, EVERY, actions, come_back, count, link, links, sign_in, sign_up, signed_in, user
+from tests.user.stage import (
+    EMAIL,
+    EVERY,
+    REST,
+    actions,
+    come_back,
+    count,
+    link,
+    links,
+    sign_in,
+    sign_up,
+    signed_in,
+    user,
+)
 
 pytestmark = pytest.mark.usefixtures("client", "offered")
 
@@ -272,7 +286,7 @@ def test_links_that_somebody_else_may_have_made_are_ended_and_noted(
     kim: FlaskClient, kim_id: int, oauth: OAuth
 ) -> None:
     link(kim, oauth)
-    in_transaction(social.remove_links, kim_id)
+    in_transaction(social.remove_links, kim_id, made_before=wall.now() + timedelta(days=1))
     assert links() == []
     assert count(Unlinking) == 1
     assert actions() == ["user.link", "user.unlink"]
@@ -340,3 +354,34 @@ def test_a_proof_is_for_the_session_that_asked(app: Flask, client: FlaskClient, 
     world.post(client, "/logout")
     assert come_back(client, oauth, start).status_code == 400
     assert not signed_in(client)
+
+
+def test_a_link_of_before_the_confirmation_goes_with_a_reset_whoever_opened_the_confirming_link(
+    app: Flask, client: FlaskClient, oauth: OAuth, clock: Clocks
+) -> None:
+    clock.stop_at(clock.wall.now())
+    sign_up(client, oauth, "kakao", "unverified", email="sup@example.com")
+    clock.move(minutes=1)
+    victim = user("sup@example.com")
+    confirm = service.recovery._sign(service.recovery.CONFIRM, victim, service.recovery.CONFIRM_LIFE)
+    app.test_client().get(f"/confirm-email/{confirm}")
+    assert user("sup@example.com").email_verified_at is not None
+    clock.move(minutes=1)
+    reset = service.recovery._sign(service.recovery.RESET, user("sup@example.com"), service.recovery.RESET_LIFE)
+    in_transaction(service.reset_password, token=reset, new_hash=service.hash_password(world.PASSWORD))
+    assert links() == []
+
+
+def test_a_cookie_kept_from_signing_up_is_no_way_in_later(
+    app: Flask, client: FlaskClient, oauth: OAuth, clock: Clocks
+) -> None:
+    clock.stop_at(clock.wall.now())
+    assert sign_in(client, oauth).location == "/signup/social"
+    kept = client.get_cookie("nene_session")
+    assert kept is not None
+    assert world.post(client, "/signup/social", **REST).status_code == 303
+    clock.move(minutes=1)
+    thief = app.test_client()
+    thief.set_cookie("nene_session", kept.value)
+    world.post(thief, "/signup/social", **REST)
+    assert not signed_in(thief)

@@ -5,10 +5,10 @@ from wtforms import SearchField
 from wtforms.validators import Length, Optional
 
 from nene.kernel.forms import QueryForm, tidy_line
-from nene.kernel.search.terms import LONGEST
+from nene.user.rules import EMAIL_LONGEST
 
 
 class PeopleForm(QueryForm):
     """Whom to find."""
 
-    q = SearchField(_("찾기"), [Optional(), Length(max=LONGEST)], filters=[tidy_line])
+    q = SearchField(_("찾기"), [Optional(), Length(max=EMAIL_LONGEST)], filters=[tidy_line])

@@ -15,6 +15,7 @@ from flask_login import current_user, login_required
 
 from nene.kernel import auth, settings, tokens
 from nene.kernel.auth import SignedIn
+from nene.kernel.clock import wall
 from nene.kernel.db import in_transaction, reading
 from nene.kernel.errors import NotThere, Refusal
 from nene.kernel.forms import Form, tidy
@@ -37,6 +38,8 @@ from nene.user.terms import Provider
 
 FLOW, NEWCOMER = "social_flow", "social_newcomer"  # in the browser's cookie, and uses of sealed texts
 FLOW_LIFE, NEWCOMER_LIFE = timedelta(minutes=15), timedelta(minutes=30)
+SECOND_PRESS = timedelta(seconds=10)
+LONGEST_NEXT = 500  # letters; a cookie holds it
 SIGN_IN, LINK, PROVE = "sign-in", "link", "prove"  # what a person is sent to a provider for
 SIGN_UP, REFUSED = "user/signup_social.html", "user/social_refused.html"
 
@@ -49,7 +52,8 @@ def _offered() -> dict[str, Any]:
 @blueprint.get("/oauth/<provider>")
 def start_social(provider: str) -> Answer:
     """Send the browser to the provider, to sign in."""
-    return redirect(_asked(_provider(provider), SIGN_IN, next_=own_path(request.args.get("next")) or ""), 303)
+    next_ = own_path(request.args.get("next")) or ""
+    return redirect(_asked(_provider(provider), SIGN_IN, next_=next_ if len(next_) <= LONGEST_NEXT else ""), 303)
 
 
 @blueprint.post("/me/social/<provider>/link")
@@ -139,7 +143,8 @@ def _signed_up(profile: Profile, form: SocialSignUpForm) -> SignedIn:
     try:
         return in_transaction(social.sign_up_by_link, now=arrived_at(), **about, **form.account)
     except (FieldRefused, LinkedElsewhere):
-        signed_in = in_transaction(social.sign_in_by_link, **about)  # pressed twice: the other press has made it
+        # Pressed twice: the other press has made it, just now. Later the same cookie is no way in.
+        signed_in = in_transaction(social.sign_in_by_link, **about, linked_since=wall.now() - SECOND_PRESS)
         if signed_in is None:
             raise
         return signed_in

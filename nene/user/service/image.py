@@ -61,7 +61,7 @@ def forget_image(session: Session, user: User) -> None:
 
 def find_image(session: Session, *, key: str, width: int) -> bytes:
     """A picture as WebP. Raises NotThere, also for one that was replaced."""
-    found = queries.find_image(session, key=key, width=width) if key.isprintable() else None
+    found = queries.find_image(session, key=key, width=width) if key.isprintable() and width in WIDTHS else None
     if found is None:
         raise NotThere
     return found

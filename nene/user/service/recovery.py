@@ -70,14 +70,14 @@ def require_reset(session: Session, token: str) -> None:
 def reset_password(session: Session, *, token: str, new_hash: str) -> None:
     """Set a new password by a link, which works once, confirm the e-mail, and end all sessions. Raises LinkStale.
 
-    Before the e-mail was confirmed, somebody else may have linked their own social sign-in: every link goes then.
+    Before the e-mail was confirmed, somebody else may have linked their own social sign-in: every link of that time goes.
     """
     user = _user_of(session, RESET, token, queries.load_user)
     user.password_hash = new_hash
     if user.email_verified_at is None:
         user.email_verified_at = wall.now()
-        remove_links(session, user.id)
         people.index(session, user)
+    remove_links(session, user.id, made_before=user.email_verified_at)
     end_sessions(session, user.id)
     audit.record(session, action="user.reset_password", target=f"user:{user.id}", who=user.id)
 

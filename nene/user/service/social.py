@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
 import structlog
-from sqlalchemy import delete
+from sqlalchemy import delete, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
@@ -24,6 +24,7 @@ from nene.user.terms import Provider
 
 TOKEN, PROOF = "social token", "social proof"  # uses of sealed and of signed texts
 PROOF_LIFE = timedelta(minutes=5)
+UNLINK_AGAIN = timedelta(minutes=30)
 log = structlog.get_logger(__name__)
 
 
@@ -46,11 +47,16 @@ def ways_in(session: Session, user_id: int) -> WaysIn:
 
 
 def sign_in_by_link(
-    session: Session, *, profile: Profile, user_agent: str, instead_of: int | None = None
+    session: Session,
+    *,
+    profile: Profile,
+    user_agent: str,
+    instead_of: int | None = None,
+    linked_since: datetime | None = None,
 ) -> SignedIn | None:
     """Open a session for who is linked; none for a stranger, who signs up first (U4, U5).
 
-    `instead_of` is the session that this browser had until now.
+    `instead_of` is the session that this browser had until now; a link older than `linked_since` does not count.
     """
     link = queries.find_link(session, profile.provider, profile.subject)
     if link is None:
@@ -59,6 +65,8 @@ def sign_in_by_link(
     link = queries.find_link(session, profile.provider, profile.subject)
     if link is None or link.user_id != user.id:
         return None  # unlinked while we waited for the account
+    if linked_since is not None and link.linked_at < linked_since:
+        return None
     _keep_token(link, profile.token)
     if instead_of is not None:
         sign_out(session, session_id=instead_of)
@@ -137,9 +145,9 @@ def unlink(session: Session, *, user_id: int, provider: Provider) -> None:
             audit.record(session, action="user.unlink", target=f"user:{user_id}", who=user_id, provider=provider)
 
 
-def remove_links(session: Session, user_id: int) -> None:
-    """End every link, because somebody else may have made them (U16). The caller has locked the account."""
-    for one in queries.list_links(session, user_id):
+def remove_links(session: Session, user_id: int, *, made_before: datetime) -> None:
+    """End the links of before then: somebody else may have made them (U16). The caller has locked the account."""
+    for one in (link for link in queries.list_links(session, user_id) if link.linked_at < made_before):
         _end(session, one)
         audit.record(session, action="user.unlink", target=f"user:{user_id}", who=None, provider=one.provider)
 
@@ -162,6 +170,14 @@ def unlink_at_provider(unlinking_id: int) -> None:
     else:
         gateway.unlink(wanted.provider, token)
     in_transaction(_unlinked, unlinking_id)
+
+
+def retry_unlinking(session: Session) -> int:
+    """Ask once more for the ends of links that a provider has not heard of; gives their number. For the scheduler."""
+    waiting = session.scalars(select(Unlinking.id).where(Unlinking.asked_at < wall.now() - UNLINK_AGAIN)).all()
+    for unlinking_id in waiting:
+        outbox.enqueue(session, "user.unlink_social", unlinking_id, key=f"unlink:{unlinking_id}")
+    return len(waiting)
 
 
 def prove(session: Session, *, user_id: int, session_id: int, profile: Profile) -> str:
