@@ -346,11 +346,20 @@ def test_a_walk_over_what_is_found_meets_each_once(app: Flask, client: FlaskClie
 
 def test_a_word_of_blanks_or_beyond_the_longest_counts_as_none(app: Flask, client: FlaskClient) -> None:
     browser, me = reader(app)
-    for text in ("   ", "가" * 65, "\u200b"):
+    for text in ("   ", "가" * 255, "\u200b"):
         assert find(browser, text) == [me]
-    html = browser.get("/users", query_string={"q": "가" * 64}).text
+    html = browser.get("/users", query_string={"q": "가" * 254}).text
     assert ids_of(html) == []
-    assert 'maxlength="64"' in html
+    assert 'maxlength="254"' in html
+
+
+def test_a_long_address_is_found_whole(app: Flask, client: FlaskClient) -> None:
+    browser, _ = reader(app)
+    address = f"{'long' * 15}@{'very.' * 4}example.com"
+    other = in_transaction(world.member, email=address)
+    set_mail(other, allowed=True, confirmed=True)
+    assert len(address) > 64
+    assert find(browser, address) == [other]
 
 
 def test_every_living_account_is_told_to_the_index(app: Flask, crowd: dict[str, int]) -> None:
