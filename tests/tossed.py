@@ -11,9 +11,12 @@ from urllib.parse import urlsplit
 
 import pytest
 import requests
+from flask import Flask
 
 import standins
 from nene.kernel.embedded import free_port
+from nene.payment import gateway
+from nene.payment.gateway import Toss
 from tests.servers import PATIENCE, ROOT
 
 
@@ -96,6 +99,15 @@ def toss(toss_process: PracticeToss) -> PracticeToss:
     """Toss Payments, which remembers nothing of other tests."""
     toss_process.control(forget=True)
     return toss_process
+
+
+@pytest.fixture
+def paying(app: Flask, toss: PracticeToss) -> Iterator[Toss]:
+    """The product asks the practice Toss, and waits two seconds for it."""
+    one = Toss(toss.url, toss.settings["toss_secret_key"], read=2.0)
+    gateway.use(one)
+    yield one
+    gateway.use(None)
 
 
 @pytest.fixture

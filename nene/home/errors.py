@@ -1,5 +1,6 @@
 """What the composed pages refuse."""
 
+from collections.abc import Sequence
 from typing import ClassVar
 
 from flask_babel import lazy_gettext as _
@@ -10,11 +11,17 @@ from nene.kernel.errors import Refusal
 class CannotLeave(Refusal):
     """Something of the person's is not over yet (U9); `reasons` are in Korean."""
 
-    text: ClassVar = _("아직 탈퇴할 수 없어요. %(reasons)s")
+    text: ClassVar = _("아직 탈퇴할 수 없어요. 아무것도 바뀌지 않았어요.")
 
-    def __init__(self, reasons: list[str]) -> None:
-        super().__init__(reasons=" ".join(reasons))
+    def __init__(self, reasons: Sequence[str]) -> None:
+        super().__init__()
         self.reasons = reasons
+
+
+class RefundFirst(Refusal):
+    """Something that was paid for can still go back as money, and Toss has not refused it (M15)."""
+
+    text: ClassVar = _("충전하고 쓰지 않은 돈을 먼저 돌려받아 주세요. 아직 탈퇴하지 않았고, 포인트는 그대로예요.")
 
 
 class PointsLeft(Refusal):

@@ -3,23 +3,23 @@
 from typing import Any
 
 import structlog
-from flask import Blueprint, render_template, session, url_for
+from flask import Blueprint, make_response, render_template, request, session, url_for
 from flask_babel import gettext as _
 from flask_login import current_user, login_required
 
 from nene.challenge import service as challenge
 from nene.home import service
-from nene.home.errors import CannotLeave, NotProven, PointsLeft
+from nene.home.errors import CannotLeave, NotProven, PointsLeft, RefundFirst
 from nene.home.forms import ClockForm, ProvenWithdrawForm, WithdrawForm
 from nene.kernel import auth, demo_clock, settings
 from nene.kernel.db import in_transaction, reading
 from nene.kernel.errors import NotThere
 from nene.kernel.security import Attempt, limit_money
-from nene.kernel.web import Answer, arrived_on, back_or_home, go_to, show_form, show_refused
+from nene.kernel.web import Answer, arrived_on, back_or_home, go_to, show_change, show_form, show_page, show_refused
 from nene.user import service as user
 
 blueprint = Blueprint("home", __name__)
-LEAVE = "home/withdraw.html"
+LEAVE, LEAVE_PART = "home/withdraw.html", "home/_leaving.html"
 log = structlog.get_logger(__name__)
 
 
@@ -53,10 +53,28 @@ def profile(user_id: int) -> str:
 
 @blueprint.get("/me/withdraw")
 @login_required
-def leave() -> str:
-    """What leaving means, and what must be over first."""
+def leave() -> Answer:
+    """What leaving means, what must be over first, and what can go back as money."""
     around = _leaving()
-    return render_template(LEAVE, form=_leave_form(around["ways"]).blank(), **around)
+    if request.args.get("seen") == around["leaving"].mark:
+        return make_response("", 204)  # what the page shows is still so
+    if "X-Poll" in request.headers and not around["leaving"].changes_by_itself:
+        told = _("기다리던 결제가 끝났어요. 아래에서 확인해 주세요.")
+        return show_change(LEAVE_PART, back_to=url_for(".leave"), changed="point-changed", message=told, **around)
+    return show_page(LEAVE, LEAVE_PART, **around)
+
+
+@blueprint.post("/me/withdraw/refund")
+@login_required
+@limit_money
+def refund() -> Answer:
+    """Send back as money what is left of every paid charge (M15)."""
+    try:
+        asked = service.refund_rests(user_id=current_user.id)
+    except CannotLeave as refusal:
+        return show_refused(LEAVE, LEAVE_PART, refusal, **_leaving())
+    told = _("결제사에 돌려 달라고 요청했어요.") if asked else _("더 돌려받을 돈이 없어요.")
+    return show_change(LEAVE_PART, back_to=url_for(".leave"), changed="point-changed", message=told, lazily=_leaving)
 
 
 @blueprint.post("/me/withdraw")
@@ -65,21 +83,19 @@ def leave() -> str:
 def withdraw() -> Answer:
     """Leave for good."""
     around = _leaving()
-    form = _leave_form(around["ways"]).checked(LEAVE, **around)
+    ways, form = around["ways"], type(around.pop("form")).checked(LEAVE, LEAVE_PART, **around)
     try:
-        if not around["ways"].has_password and not around["proven"]:
+        if not ways.has_password and not around["proven"]:
             raise NotProven  # noqa: TRY301 - shown as the other refusals are
         if isinstance(form, WithdrawForm) and not _is_password(form.password.data or ""):
             form.blame("password", _("비밀번호가 맞지 않아요."))
-            return show_form(LEAVE, LEAVE, form, **around)
+            return show_form(LEAVE, LEAVE_PART, form, **around)
         in_transaction(service.withdraw, user_id=current_user.id, gives_up=form.confirm.data)
     except PointsLeft as refusal:
         form.blame("confirm", refusal.message)
-        return show_form(LEAVE, LEAVE, form, status=refusal.status, **around)
-    except CannotLeave as refusal:
-        return show_form(LEAVE, LEAVE, form, status=refusal.status, **{**around, "reasons": refusal.reasons})
-    except NotProven as refusal:
-        return show_refused(LEAVE, LEAVE, refusal, form=form, **around)
+        return show_form(LEAVE, LEAVE_PART, form, status=refusal.status, **around)
+    except (CannotLeave, NotProven, RefundFirst) as refusal:
+        return show_refused(LEAVE, LEAVE_PART, refusal, **_leaving())
     except NotThere:
         log.info("withdraw.twice")  # pressed twice: the other press has done it
     auth.sign_out()
@@ -101,13 +117,10 @@ def _leaving() -> dict[str, Any]:
     """What the page of leaving shows; `proven`: they have just signed in anew where they have no password."""
     with reading() as database:
         ways = user.ways_in(database, current_user.id)
-        reasons = service.reasons_to_stay(database, current_user.id)
+        leaving = service.leaving_of(database, current_user.id)
     proven = user.proven(session.get(user.PROOF), current_user.session_id)
-    return {"ways": ways, "reasons": reasons, "proven": proven}
-
-
-def _leave_form(ways: user.WaysIn) -> type[ProvenWithdrawForm]:
-    return WithdrawForm if ways.has_password else ProvenWithdrawForm
+    form = (WithdrawForm if ways.has_password else ProvenWithdrawForm).blank()
+    return {"ways": ways, "leaving": leaving, "proven": proven, "form": form}
 
 
 def _is_password(given: str) -> bool:

@@ -55,6 +55,11 @@ class Payment(Base):
 
     __mapper_args__ = {"version_id_col": version}  # noqa: RUF012 - the library's way
 
+    @property
+    def ends_at(self) -> datetime:
+        """When it ends by itself if nobody pays (M9)."""
+        return self.requested_at + rules.PENDING_LIFE
+
     def move(self, to: Status, why: str, now: datetime) -> "PaymentEvent":
         """Go to another status; gives the row of the timeline. Raises MoveNotAllowed."""
         if (self.status, to) not in rules.MOVES:

@@ -88,15 +88,20 @@ def sum_owed(session: Session, user_id: int) -> int:
     return int(session.scalars(owed.where(Payment.user_id == user_id)).one())
 
 
-def count_unfinished(session: Session, user_id: int) -> int:
+def list_unfinished(session: Session, user_id: int) -> Sequence[Payment]:
     """Payments that keep their owner from leaving (U9)."""
     unfinished = or_(
         Payment.status.in_((Status.PENDING, Status.CONFIRMING, Status.CANCELING)),
         (Payment.status == Status.DONE) & Payment.charged_at.is_(None),
     )
-    return session.scalars(
-        select(func.count()).select_from(Payment).where(Payment.user_id == user_id, unfinished)
-    ).one()
+    return session.scalars(select(Payment).where(Payment.user_id == user_id, unfinished).order_by(Payment.id)).all()
+
+
+def list_given_back(session: Session, user_id: int, since: datetime) -> Sequence[Row[Payment, Refund]]:
+    """What went back to a user as money from then on."""
+    rows = select(Payment, Refund).join(Refund, Refund.payment_id == Payment.id)
+    mine = rows.where(Payment.user_id == user_id, Refund.status == RefundStatus.DONE, Refund.settled_at >= since)
+    return session.execute(mine.order_by(Refund.id)).all()
 
 
 def list_history(

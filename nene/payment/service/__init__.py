@@ -5,28 +5,31 @@ from nene.payment.service.charge import charge, recharge
 from nene.payment.service.check import check
 from nene.payment.service.learn import alert
 from nene.payment.service.reconcile import differences, forget_webhooks, reconcile, reconcile_due, take_webhook
-from nene.payment.service.show import Receipt, count_unfinished, find_own, history, receipt, refundable
+from nene.payment.service.rest import Part, list_rests, list_returned, list_unfinished
+from nene.payment.service.show import Receipt, find_own, history, receipt
 from nene.payment.service.start import confirm, left_this_month, start_payment
 
 __all__ = [
+    "Part",
     "Receipt",
     "alert",
     "cancel",
     "charge",
     "check",
     "confirm",
-    "count_unfinished",
     "differences",
     "find_own",
     "forget_webhooks",
     "history",
     "left_this_month",
+    "list_rests",
+    "list_returned",
+    "list_unfinished",
     "receipt",
     "recharge",
     "reconcile",
     "reconcile_due",
     "refund_rests",
-    "refundable",
     "send_refund",
     "start_payment",
     "take_webhook",

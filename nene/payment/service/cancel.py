@@ -8,6 +8,8 @@ from nene.kernel import audit
 from nene.kernel.clock import wall
 from nene.kernel.db import in_transaction, reading
 from nene.kernel.errors import NotThere
+from nene.notification import service as notification
+from nene.notification.terms import Notice, Type
 from nene.payment import gateway, queries, rules
 from nene.payment.errors import GatewayAway, NotCancelable
 from nene.payment.gateway import Outcome, Verdict
@@ -31,26 +33,31 @@ def cancel(*, user_id: int, order_id: str, why: str) -> None:
     send_refund(in_transaction(_take_whole, user_id=user_id, order_id=order_id, why=why))
 
 
-def refund_rests(*, user_id: int, by: int, why: str) -> int:
+def refund_rests(*, user_id: int, by: int | None, why: str) -> int:
     """Send back what is left of every charge of a user, as money (M15); gives how many refunds were asked for.
 
-    `by` is the user who leaves, or an admin. Opens transactions of its own. Raises GatewayAway before anything is done.
+    `by` is the user who leaves, an admin, or none for an operator; unless it is the user, they are told. Opens
+    transactions of its own. Raises GatewayAway before anything is done, NotThere, NotCancelable.
     """
     if not gateway.current().ready():
         raise GatewayAway
     refunds = in_transaction(_take_rests, user_id=user_id, by=by, why=why)
     for refund_id in refunds:
-        send_refund(refund_id)
+        if not send_refund(refund_id):
+            break  # one wait is enough: the reconciler asks for the others
     return len(refunds)
 
 
-def send_refund(refund_id: int) -> None:
-    """Ask Toss for a refund, and note its answer; safe to repeat, for the key stays the same."""
+def send_refund(refund_id: int) -> bool:
+    """Ask Toss for a refund, and note its answer; safe to repeat, for the key stays the same.
+
+    Gives whether Toss has answered.
+    """
     with reading() as session:
         refund = session.get_one(Refund, refund_id)
         payment = session.get_one(Payment, refund.payment_id)
     if refund.status is not RefundStatus.ASKED:
-        return
+        return True
     try:
         answer = gateway.current().cancel(
             payment_key=payment.payment_key or "",
@@ -62,8 +69,9 @@ def send_refund(refund_id: int) -> None:
         if answer.verdict is Verdict.ALREADY:
             answer = _seen_again(payment.order_id, answer)
     except GatewayAway:
-        return  # the intent is stored, and the reconciler asks again
+        return False  # the intent is stored, and the reconciler asks again
     in_transaction(_answered, refund_id, answer)
+    return answer.verdict is not Verdict.UNKNOWN
 
 
 def void(payment_id: int) -> None:
@@ -98,9 +106,9 @@ def _take_whole(session: Session, *, user_id: int, order_id: str, why: str) -> i
     return refund.id
 
 
-def _take_rests(session: Session, *, user_id: int, by: int, why: str) -> Sequence[int]:
+def _take_rests(session: Session, *, user_id: int, by: int | None, why: str) -> Sequence[int]:
     user.lock_account(session, user_id)
-    refunds = []
+    refunds: list[Refund] = []
     for found in queries.list_paid(session, user_id):
         payment = queries.load_payment(session, found.id)
         left = min(point.left_of_charge(session, payment.order_id), payment.amount - payment.refunded)
@@ -111,9 +119,26 @@ def _take_rests(session: Session, *, user_id: int, by: int, why: str) -> Sequenc
         if taken != left:
             raise NotCancelable  # spent meanwhile: nothing is done, and the next press asks for what is left then
         refund.points = taken
-        audit.record(session, action="payment.refund_rest", target=f"payment:{payment.id}", who=by, amount=left)
-        refunds.append(refund.id)
-    return refunds
+        audit.record(
+            session, action="payment.refund_rest", target=f"payment:{payment.id}", who=by, amount=left, refund=refund.id
+        )
+        refunds.append(refund)
+    if refunds and by != user_id:
+        _tell(session, user_id, refunds)
+    return [refund.id for refund in refunds]
+
+
+def _tell(session: Session, user_id: int, refunds: Sequence[Refund]) -> None:
+    """Whose points are taken by somebody else hears of it, and why (M15)."""
+    won = sum(refund.amount for refund in refunds)
+    words: dict[str, object] = {
+        "title": "결제한 돈을 돌려드려요",
+        "text": f"쓰지 않은 {won:,}원을 결제한 수단으로 돌려드려요. {refunds[0].why}",
+    }
+    notice = Notice(
+        key=f"refund:{refunds[0].id}", user_id=user_id, type=Type.ADMIN_MESSAGE, link=("points", ""), values=words
+    )
+    notification.notify(session, [notice])
 
 
 def _ask(session: Session, payment: Payment, amount: int, why: str) -> Refund:

@@ -63,14 +63,3 @@ def history(
     """A page of one's own payments, newest first (M12)."""
     rows = queries.list_history(session, user_id, status=status, since=since, until=until, after=cursor.key())
     return cursor.page(rows, lambda payment: (payment.id,))
-
-
-def count_unfinished(session: Session, user_id: int) -> int:
-    """Payments that keep their owner from leaving (U9)."""
-    return queries.count_unfinished(session, user_id)
-
-
-def refundable(session: Session, user_id: int) -> int:
-    """Points of a user that were paid for and are not spent: what would go back as money on leaving (M15)."""
-    paid = queries.list_paid(session, user_id)
-    return sum(min(point.left_of_charge(session, one.order_id), one.amount - one.refunded) for one in paid)
