@@ -6,7 +6,7 @@ from flask.cli import AppGroup
 from nene.admin import service
 from nene.kernel import demo_clock, outbox
 from nene.kernel.db import in_transaction, reading
-from nene.kernel.errors import NotThere
+from nene.kernel.errors import NotThere, Refusal
 from nene.point.terms import LARGEST_MOVE
 
 ledger = AppGroup("ledger", help="The proof of the ledger.")
@@ -42,6 +42,24 @@ def grant(email: str, amount: int, note: str) -> None:
         message = "no such member"
         raise click.ClickException(message) from None
     click.echo(f"granted {amount:,} P, balance {balance:,} P")
+
+
+@admin.command("refund")
+@click.argument("email")
+@click.option("--note", required=True, help="Why; the member and the provider of the payment read it.")
+def refund(email: str, note: str) -> None:
+    """Send back as money what the member with this EMAIL has left of every charge."""
+    if not note.strip():
+        message = "a note is needed"
+        raise click.ClickException(message)
+    try:
+        asked = service.refund_by_email(email=email, note=note.strip(), by=None)
+    except NotThere:
+        message = "no such member"
+        raise click.ClickException(message) from None
+    except Refusal as refusal:
+        raise click.ClickException(refusal.message) from None
+    click.echo(f"{asked} refunds asked for" if asked else "nothing is left to refund")
 
 
 @admin.command("dead-letters")

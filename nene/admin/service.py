@@ -6,6 +6,7 @@ from uuid import uuid4
 from sqlalchemy.orm import Session
 
 from nene.challenge import service as challenge
+from nene.kernel.db import reading
 from nene.kernel.errors import NotThere
 from nene.notification import service as notification
 from nene.notification.terms import Notice, Type
@@ -42,3 +43,15 @@ def grant_by_email(session: Session, *, email: str, amount: int, note: str, by: 
         ],
     )
     return point.balance_of(session, member.id)
+
+
+def refund_by_email(*, email: str, note: str, by: int | None) -> int:
+    """Send back as money what whoever has the e-mail has left of every charge, and tell them (M15).
+
+    Gives how many refunds were asked for. Opens transactions of its own. Raises NotThere, GatewayAway, NotCancelable.
+    """
+    with reading() as session:
+        member = user.find_by_email(session, email)
+    if member is None:
+        raise NotThere
+    return payment.refund_rests(user_id=member.id, by=by, why=note)
