@@ -1,11 +1,22 @@
-"""A circuit breaker: after a failure, what is away is not asked again for a while.
+"""What keeps threads from waiting in vain for what is outside: a breaker, a gate that lets few wait, an end to reading.
 
 Own code because the known libraries hold one lock around every call, so that a slow answer would make all threads wait.
 """
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from time import monotonic
+
+CHUNK = 64 * 1024  # bytes that are read at a time
+
+
+class NotAsked(Exception):
+    """Nobody was asked, and nothing done: it did not answer a moment ago, or enough callers wait for it already."""
+
+
+class TooLate(ValueError):
+    """An answer takes too long to arrive."""
 
 
 class Breaker:
@@ -21,6 +32,12 @@ class Breaker:
     def is_open(self) -> bool:
         """Whether the last answer was a failure."""
         return self._open_until is not None
+
+    @property
+    def lets_nobody_through(self) -> bool:
+        """Whether whoever asks now is refused; a look only, which does not use up the one try."""
+        until = self._open_until
+        return until is not None and self._read() < until
 
     def lets_through(self) -> bool:
         """Whether this caller may ask; while open, one caller each pause is told yes and tries."""
@@ -41,3 +58,55 @@ class Breaker:
     def answered(self) -> None:
         """Close."""
         self._open_until = None
+
+
+class Gate:
+    """Seats for those who wait for what is outside, and a breaker that opens after some failures in a row."""
+
+    def __init__(self, seats: threading.BoundedSemaphore, *, failures: int, pause: float) -> None:
+        """After so many `failures` nobody is let in for `pause` seconds, and then one, who tries."""
+        self._seats = seats
+        self._tolerated = failures
+        self._breaker = Breaker(pause=pause)
+        self._lock = threading.Lock()
+        self._failures = 0
+
+    def is_free(self) -> bool:
+        """Whether one would be let in at this moment; a hint, for the next caller may take the seat."""
+        if self._breaker.lets_nobody_through or not self._seats.acquire(blocking=False):
+            return False
+        self._seats.release()
+        return True
+
+    @contextmanager
+    def seat(self, *, patience: float = 0) -> Iterator[None]:
+        """Wait inside; whoever was let in says by `learn` how it went. Raises NotAsked if none is free for `patience`."""
+        if self._breaker.lets_nobody_through or not self._seats.acquire(timeout=patience):
+            raise NotAsked
+        try:
+            if not self._breaker.lets_through():
+                raise NotAsked
+            yield
+        finally:
+            self._seats.release()
+
+    def learn(self, *, answered: bool) -> None:
+        """Note whether there was an answer."""
+        with self._lock:
+            self._failures = 0 if answered else self._failures + 1
+            if answered:
+                self._breaker.answered()
+            elif self._failures >= self._tolerated:
+                self._breaker.failed()
+
+
+def read_in_time(read: Callable[[int], bytes], *, until: float, largest: int) -> bytes:
+    """All that `read` gives, piece by piece. Raises TooLate at `until`, of `monotonic`; ValueError if it is larger."""
+    body = bytearray()
+    while chunk := read(CHUNK):
+        body += chunk
+        if monotonic() > until:
+            raise TooLate
+        if len(body) > largest:
+            raise ValueError
+    return bytes(body)

@@ -4,10 +4,10 @@ import json
 import re
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from enum import Enum, auto
+from functools import partial
 from time import monotonic
 from typing import Any, Protocol, TypeVar
 from urllib.parse import quote, urlsplit
@@ -16,7 +16,7 @@ import requests
 import structlog
 from urllib3.exceptions import HTTPError  # what requests lets through while a body is read
 
-from nene.kernel.breaker import Breaker
+from nene.kernel.breaker import Gate, NotAsked, read_in_time
 from nene.kernel.clock import SEOUL
 from nene.kernel.settings import Settings
 from nene.payment import errors
@@ -25,7 +25,7 @@ from nene.payment.errors import GatewayAway
 CONNECT, READ, READ_PATIENTLY = 3.0, 20.0, 60.0  # seconds
 WAITING, WAITING_JOBS = 4, 64  # callers at a time: a quarter of the web's threads (Procfile); all threads of jobs
 FAILURES, PAUSE = 3, 5.0  # in a row, before nobody is sent to wait for so many seconds
-LARGEST, CHUNK = 4 * 1024 * 1024, 64 * 1024  # bytes of an answer, and those that are read at a time
+LARGEST = 4 * 1024 * 1024  # bytes of an answer
 PAGE = 1000  # transactions at a time
 LONGEST_TEXT, LONGEST_REASON = 300, 200
 CODE = re.compile(r"[A-Z0-9_]{1,60}")
@@ -138,23 +138,15 @@ class Toss:
     ) -> None:
         """`read` seconds for an answer, and at most `waiting` callers who wait for one."""
         self._url = url.rstrip("/")
-        self._read, self._pause = read, pause
+        self._read = read
         self._session = requests.Session()
         self._session.auth = (secret_key, "")
         self._seats = threading.BoundedSemaphore(waiting)
-        self._breaker = Breaker(pause=pause)
-        self._lock = threading.Lock()
-        self._failures = 0
-        self._away_until = 0.0
+        self._gate = Gate(self._seats, failures=FAILURES, pause=pause)
 
     def ready(self) -> bool:
         """Whether a seat is free and Toss answers, as far as we know; a hint, for the next caller may take the seat."""
-        if self._breaker.is_open and monotonic() < self._away_until:
-            return False
-        free = self._seats.acquire(blocking=False)
-        if free:
-            self._seats.release()
-        return free
+        return self._gate.is_free()
 
     def approve(self, *, payment_key: str, order_id: str, amount: int, idempotency_key: str) -> Outcome:
         """See Gateway."""
@@ -197,29 +189,24 @@ class Toss:
 
     def _ask(self, call: str, method: str, path: str, read: float = 0, **sent: Any) -> _Answer | None:
         """The answer, or none: then it is not known what was done. Raises GatewayAway before anything is sent."""
-        with self._seat():
-            began, answer, status, code, error = monotonic(), None, None, "", ""
-            try:
-                answer = self._fetch(method, path, max(read, self._read), **sent)
-                status, code = answer.status, answer.code
-            except (requests.RequestException, HTTPError, ValueError, RecursionError) as failure:
-                error = type(failure).__name__  # its text may hold addresses with keys
-            self._learn(answered=answer is not None)
-            seconds = round(monotonic() - began, 3)
-            log.info("toss.answered", call=call, status=status, code=code, error=error, seconds=seconds)
-            return answer
-
-    @contextmanager
-    def _seat(self) -> Iterator[None]:
-        if not self._seats.acquire(blocking=False):
-            log.warning("toss.crowded")
-            raise GatewayAway
         try:
-            if not self._breaker.lets_through():
-                raise GatewayAway
-            yield
-        finally:
-            self._seats.release()
+            with self._gate.seat():
+                return self._asked(call, method, path, max(read, self._read), **sent)
+        except NotAsked:
+            log.warning("toss.not_asked", call=call)
+            raise GatewayAway from None
+
+    def _asked(self, call: str, method: str, path: str, read: float, **sent: Any) -> _Answer | None:
+        began, answer, status, code, error = monotonic(), None, None, "", ""
+        try:
+            answer = self._fetch(method, path, read, **sent)
+            status, code = answer.status, answer.code
+        except (requests.RequestException, HTTPError, ValueError, RecursionError) as failure:
+            error = type(failure).__name__  # its text may hold addresses with keys
+        self._gate.learn(answered=answer is not None)
+        seconds = round(monotonic() - began, 3)
+        log.info("toss.answered", call=call, status=status, code=code, error=error, seconds=seconds)
+        return answer
 
     def _fetch(self, method: str, path: str, read: float, **sent: Any) -> _Answer:
         """Raises ValueError for what is no JSON, is too large, or takes too long to arrive."""
@@ -227,21 +214,9 @@ class Toss:
         with self._session.request(
             method, self._url + path, timeout=(CONNECT, read), allow_redirects=False, stream=True, **sent
         ) as response:
-            body = bytearray()
-            while chunk := response.raw.read1(CHUNK, decode_content=True):
-                body += chunk
-                if len(body) > LARGEST or monotonic() > deadline:
-                    raise ValueError
+            pieces = partial(response.raw.read1, decode_content=True)
+            body = read_in_time(pieces, until=deadline, largest=LARGEST)
             return _Answer(response.status_code, json.loads(body))
-
-    def _learn(self, *, answered: bool) -> None:
-        with self._lock:
-            self._failures = 0 if answered else self._failures + 1
-            if answered:
-                self._breaker.answered()
-            elif self._failures >= FAILURES:
-                self._away_until = monotonic() + self._pause
-                self._breaker.failed()
 
 
 OURS = dict.fromkeys(errors.MISCONFIGURED, Verdict.MISCONFIGURED)
