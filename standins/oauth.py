@@ -11,6 +11,7 @@ import os
 import sys
 import threading
 from base64 import urlsafe_b64encode
+from collections import Counter
 from dataclasses import dataclass, field, replace
 from secrets import token_urlsafe
 from time import monotonic
@@ -83,6 +84,7 @@ class Memory:
     refresh: dict[str, Code] = field(default_factory=dict)
     linked: set[tuple[str, str]] = field(default_factory=set)
     unlinked: list[tuple[str, str]] = field(default_factory=list)
+    asked: Counter[str] = field(default_factory=Counter)
     fault: str = ""
 
 
@@ -133,6 +135,7 @@ def token(provider: str) -> Any:
     if sent.get("client_id") != CLIENT_ID or sent.get("client_secret") != CLIENT_SECRET:
         return _refused(provider, "invalid_client", 401)
     with lock:
+        memory.asked[provider] += 1
         if sent.get("grant_type") == "delete" and provider == "naver":
             return _unlinked_at_naver(sent.get("access_token", ""))
         if sent.get("grant_type") == "refresh_token":
@@ -183,8 +186,8 @@ def revoke_google() -> Any:
 
 @app.get("/control")
 def look() -> Any:
-    """Who is linked, and who was unlinked, in order."""
-    return jsonify(linked=sorted(memory.linked), unlinked=memory.unlinked, fault=memory.fault)
+    """Who is linked, who was unlinked, in order, and how often each provider was asked for tokens."""
+    return jsonify(linked=sorted(memory.linked), unlinked=memory.unlinked, asked=memory.asked, fault=memory.fault)
 
 
 @app.post("/control")

@@ -16,6 +16,7 @@ import standins
 from nene.kernel import settings
 from nene.kernel.embedded import free_port
 from nene.kernel.settings import Settings
+from nene.user import gateway
 from tests.servers import PATIENCE, ROOT
 
 
@@ -81,7 +82,8 @@ def oauth(oauth_process: OAuth) -> OAuth:
 
 @pytest.fixture
 def offered(app: Flask, oauth: OAuth) -> Iterator[Settings]:
-    """The product knows all three providers."""
+    """The product knows all three providers, and has not found them silent yet."""
+    gateway._gate.cache_clear()
     usual = settings.current()
     chosen = Settings.model_validate({**usual.model_dump(), **oauth.settings})
     settings.use(chosen)

@@ -21,6 +21,7 @@ from sqlalchemy.orm import Mapped, Session, mapped_column
 from sqlalchemy.types import DateTime
 
 from nene.kernel import redis
+from nene.kernel.breaker import NotAsked
 from nene.kernel.clock import wall
 from nene.kernel.db import Base, after_commit, in_transaction
 from nene.kernel.errors import NotThere
@@ -165,6 +166,8 @@ def _declare(name: str, perform: Callable[[int], None]) -> None:
     def guarded(job_id: int) -> None:
         try:
             perform(job_id)
+        except NotAsked:
+            log.info("job.put_off", job=name, job_id=job_id)  # no failure; the relay sends it again
         except Exception as error:
             log.exception("job.failed", job=name, job_id=job_id)
             in_transaction(_failed, job_id, type(error).__name__)

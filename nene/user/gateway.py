@@ -1,10 +1,13 @@
 """Kakao, Naver and Google: where the browser is sent, and what they say of a person and when a link ends (U4)."""
 
 import json
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date
+from functools import cache, partial
+from time import monotonic
 from typing import Any
 from urllib.parse import urlencode
 
@@ -14,14 +17,23 @@ from authlib.common.errors import AuthlibBaseError
 from authlib.common.security import generate_token
 from authlib.integrations.base_client.errors import OAuthError
 from authlib.integrations.requests_client import OAuth2Session
+from urllib3.exceptions import HTTPError  # what requests lets through while a body is read
 
 from nene.kernel import settings
+from nene.kernel.breaker import Gate, NotAsked, TooLate, read_in_time
 from nene.kernel.errors import NotThere
 from nene.kernel.settings import OAuthClient
 from nene.user.errors import SocialAway, SocialRefused
 from nene.user.terms import Provider
 
 TIMEOUT = (3, 5)  # seconds to connect, and to answer
+LARGEST = 256 * 1024  # bytes of an answer
+WAITING, UNLINKING = (
+    3,
+    1,
+)  # callers at a time for each provider: of the web's 16 threads, and of the 8 of jobs (Procfile)
+PATIENCE = 0.5  # seconds that one waits for the others
+FAILURES, PAUSE = 3, 5.0  # without an answer in a row, before nobody is sent to wait for so many seconds
 LONGEST_SUBJECT, LONGEST_TEXT, LONGEST_TOKEN = 255, 300, 1000
 STATE_LENGTH, VERIFIER_LENGTH = 32, 64
 SCOPES = {
@@ -93,21 +105,27 @@ def fetch_profile(provider: Provider, *, callback: str, code: str, state: str, v
     client = _client(provider)
     proof = {"code_verifier": verifier} if provider in PROVES_KEY else {}
     body = urlencode({"state": state}) if provider is Provider.NAVER else ""
-    with _session(provider, client, callback) as session, _outside(provider):
-        token = session.fetch_token(client.token_url, body=body, grant_type="authorization_code", code=code, **proof)
-        answer = session.get(client.userinfo_url)
-        answer.raise_for_status()
-        told = READERS[provider](_object(answer.json()))
-        return Profile(provider, token=_kept(token), **told)
+    try:
+        with _session(provider, client, callback) as session, _outside(provider), _seat(provider, WAITING):
+            token = session.fetch_token(
+                client.token_url, body=body, grant_type="authorization_code", code=code, **proof
+            )
+            answer = session.get(client.userinfo_url)
+            answer.raise_for_status()
+            told = READERS[provider](_object(answer.json()))
+            return Profile(provider, token=_kept(token), **told)
+    except NotAsked:
+        log.warning("social.not_asked", provider=provider)
+        raise SocialAway from None
 
 
 def unlink(provider: Provider, token: str) -> None:
-    """End the link at the provider. A token that is no longer good counts as unlinked. Raises SocialAway."""
+    """End the link at the provider. A token that is no longer good counts as unlinked. Raises SocialAway, NotAsked."""
     client = settings.current().oauth(provider)
     kept = _object(json.loads(token))
     if client is None or not kept:
         return  # we are not known there any more, or the token was too long to keep
-    with _session(provider, client, "") as session, _outside(provider):
+    with _session(provider, client, "") as session, _outside(provider), _seat(provider, UNLINKING):
         try:
             if provider is not Provider.GOOGLE and "refresh_token" in kept:
                 kept = session.refresh_token(client.token_url, refresh_token=kept["refresh_token"])
@@ -125,6 +143,38 @@ def lasting(new: str, old: str | None) -> str:
     return old if "refresh_token" in _object(json.loads(old)) else new
 
 
+class _Session(OAuth2Session):  # type: ignore[misc]
+    """Reads an answer at once, and no longer than it may take."""
+
+    def send(self, request: requests.PreparedRequest, **how: Any) -> requests.Response:
+        until = monotonic() + sum(TIMEOUT)
+        response: requests.Response = super().send(request, **{**how, "stream": True})
+        pieces = partial(response.raw.read1, decode_content=True)
+        response._content = read_in_time(pieces, until=until, largest=LARGEST)  # noqa: SLF001 - as requests would
+        return response
+
+
+@cache
+def _gate(_provider: Provider, waiting: int) -> Gate:
+    return Gate(threading.BoundedSemaphore(waiting), failures=FAILURES, pause=PAUSE)
+
+
+@contextmanager
+def _seat(provider: Provider, waiting: int) -> Iterator[None]:
+    """Whatever a provider says is an answer; so that others wait for nothing only silence counts. Raises NotAsked."""
+    gate = _gate(provider, waiting)
+    with gate.seat(patience=PATIENCE):
+        try:
+            yield
+        except (requests.ConnectionError, requests.Timeout, HTTPError, TooLate):
+            gate.learn(answered=False)
+            raise
+        except Exception:
+            gate.learn(answered=True)
+            raise
+        gate.learn(answered=True)
+
+
 def _client(provider: Provider) -> OAuthClient:
     client = settings.current().oauth(provider)
     if client is None:
@@ -133,7 +183,7 @@ def _client(provider: Provider) -> OAuthClient:
 
 
 def _session(provider: Provider, client: OAuthClient, callback: str) -> OAuth2Session:
-    session = OAuth2Session(
+    session = _Session(
         client.client_id,
         client.client_secret,
         token_endpoint_auth_method="client_secret_post",  # noqa: S106 - the name of a method
@@ -155,7 +205,7 @@ def _outside(provider: Provider) -> Any:
         ours = refused.error in NOT_OURS
         log.log(40 if ours else 20, "social.refused", provider=provider, error=str(refused.error)[:60])
         raise (SocialAway if ours else SocialRefused) from None
-    except (requests.RequestException, AuthlibBaseError, ValueError, KeyError, TypeError) as error:
+    except (requests.RequestException, HTTPError, AuthlibBaseError, ValueError, KeyError, TypeError) as error:
         log.warning("social.away", provider=provider, error=type(error).__name__)
         raise SocialAway from None
 
