@@ -48,6 +48,9 @@ STATUSES = {  # of the codes that this Toss gives by itself; every other one is 
     **dict.fromkeys(("FAILED_REFUND_PROCESS", "FAILED_METHOD_HANDLING_CANCEL", "COMMON_ERROR"), 500),
 }
 PASSING = {409, 429}  # and what is 500 or more: asked again, it may be answered otherwise
+NOT_KEPT = {
+    *("PROVIDER_ERROR", "UNAUTHORIZED_KEY", "INVALID_API_KEY", "INCORRECT_BASIC_AUTH_FORMAT", "FORBIDDEN_REQUEST"),
+}
 
 
 @dataclass(frozen=True)
@@ -61,7 +64,7 @@ class Answer:
     @property
     def is_definite(self) -> bool:
         """Whether the same idempotency key gets it again."""
-        return self.status < 500 and self.status not in PASSING and self.body.get("code") != "PROVIDER_ERROR"  # noqa: PLR2004 - HTTP
+        return self.status < 500 and self.status not in PASSING and self.body.get("code") not in NOT_KEPT  # noqa: PLR2004 - HTTP
 
 
 @dataclass

@@ -22,6 +22,7 @@ from nene.point import service as point
 from nene.point.terms import GRANTS, Move, Moved, Reason, Reference, wallet_of
 from nene.user import service as user
 from nene.user.service.session import open_session
+from nene.user.terms import Role
 
 NOW = datetime(2026, 11, 1, 3, 0, tzinfo=UTC)  # noon in Seoul, on a Sunday
 TODAY = date(2026, 11, 1)
@@ -58,6 +59,13 @@ def member(session: Session, points: int = 0, **values: Any) -> int:
     user_id = user.create_user(session, **chosen)
     if points:
         give(session, user_id, points)
+    return user_id
+
+
+def admin(session: Session) -> int:
+    """Somebody of the staff."""
+    user_id = member(session)
+    user.change_role(session, by=None, user_id=user_id, role=Role.ADMIN)
     return user_id
 
 

@@ -30,8 +30,7 @@ PAGE = 1000  # transactions at a time
 LONGEST_TEXT, LONGEST_REASON = 300, 200
 CODE = re.compile(r"[A-Z0-9_]{1,60}")
 GIVEN_BACK = {"CANCELED", "PARTIAL_CANCELED"}
-NOT_DECIDED = {409, 429}  # and what is 500 or more
-EXPECTED = {"PROVIDER_ERROR", "ALREADY_PROCESSED_PAYMENT"}  # not decided either, and no fault of ours
+NOT_DECIDED, EXPECTED = {409, 429}, {"PROVIDER_ERROR", "ALREADY_PROCESSED_PAYMENT"}  # and what is 500 or more
 Parsed = TypeVar("Parsed")
 log = structlog.get_logger(__name__)
 
@@ -83,6 +82,7 @@ class Outcome:
     payment: TossPayment | None = None
     code: str = ""
     text: str = ""
+    is_unexpected: bool = False  # a refusal that nobody knows: somebody has to look
 
 
 @dataclass(frozen=True)
@@ -233,14 +233,15 @@ def _judged(call: str, answer: _Answer | None, verdicts: dict[str, Verdict]) -> 
         return Outcome(Verdict.OK, payment) if payment else _nonsense(call)
     refused = answer.status in range(400, 500) and answer.status not in NOT_DECIDED
     verdict = verdicts.get(answer.code, Verdict.UNKNOWN) if refused else Verdict.UNKNOWN
-    if verdict is Verdict.MISCONFIGURED or (refused and answer.code not in {*verdicts, *EXPECTED}):
+    unexpected = refused and answer.code not in {*verdicts, *EXPECTED}
+    if verdict is Verdict.MISCONFIGURED or unexpected:
         log.error("toss.unexpected", call=call, status=answer.status, code=answer.code)
-    return _outcome(verdict, answer.code)
+    return _outcome(verdict, answer.code, unexpected=unexpected)
 
 
-def _outcome(verdict: Verdict, code: str = "") -> Outcome:
+def _outcome(verdict: Verdict, code: str = "", *, unexpected: bool = False) -> Outcome:
     known = "" if verdict is Verdict.UNKNOWN else errors.explain(code)
-    return Outcome(verdict, code=code, text=known or str(errors.CHECKING))
+    return Outcome(verdict, code=code, text=known or str(errors.CHECKING), is_unexpected=unexpected)
 
 
 def _nonsense(call: str) -> Outcome:

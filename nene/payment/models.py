@@ -67,8 +67,16 @@ class Payment(Base):
             raise MoveNotAllowed(message)
         event = PaymentEvent(payment_id=self.id, before=self.status, after=to, why=why, at=now)
         self.status, self.asks = to, 0
-        self.ask_at = now + rules.FIRST_ASK if to in rules.OPEN else None
+        if to in rules.OPEN:
+            self.ask_at = now + rules.FIRST_ASK
+        else:
+            self.forget_ask(now)
         return event
+
+    def forget_ask(self, now: datetime) -> None:
+        """Ask no more, unless somebody has asked for it meanwhile: what is due already has not been looked at."""
+        if self.ask_at is not None and self.ask_at > now:
+            self.ask_at = None
 
     def confirm(self, payment_key: str, amount: int, now: datetime) -> "PaymentEvent | None":
         """Begin the confirmation; none if it was begun before. Raises NotAsStored, NotConfirmable (M2, M4)."""

@@ -3,7 +3,7 @@
 from collections.abc import Collection, Sequence
 from datetime import date, datetime, timedelta
 
-from sqlalchemy import Row, delete, func, null, or_, select
+from sqlalchemy import Row, Select, delete, func, null, or_, select
 from sqlalchemy.orm import Session
 
 from nene.kernel import outbox
@@ -67,8 +67,12 @@ def list_uncharged(session: Session) -> Sequence[int]:
 
 def list_paid(session: Session, user_id: int) -> Sequence[Payment]:
     """The payments of which something may still go back."""
-    paid = select(Payment).where(Payment.user_id == user_id, Payment.status == Status.DONE)
-    return session.scalars(paid.order_by(Payment.id)).all()
+    return session.scalars(_paid(user_id)).all()
+
+
+def load_paid(session: Session, user_id: int) -> Sequence[Payment]:
+    """The same, locked to be changed. Their owner's account is locked before them."""
+    return session.scalars(_paid(user_id).with_for_update().execution_options(populate_existing=True)).all()
 
 
 def sum_charged(session: Session, user_id: int, since: datetime, until: datetime) -> int:
@@ -126,8 +130,18 @@ def list_by_orders(session: Session, order_ids: Collection[str]) -> dict[str, Pa
     return {payment.order_id: payment for payment in session.scalars(found)}
 
 
+def list_returned(session: Session, order_ids: Collection[str]) -> dict[tuple[str, str | None], int]:
+    """The cancels of Toss that are known of these orders, in won, by order and Toss's key."""
+    rows = select(Payment.order_id, Refund.transaction_key, Refund.amount).join(Refund, Refund.payment_id == Payment.id)
+    known = rows.where(Payment.order_id.in_(order_ids), Refund.transaction_key.is_not(None))
+    return {(order_id, key): amount for order_id, key, amount in session.execute(known)}
+
+
 def list_moved(session: Session, since: datetime, until: datetime) -> Sequence[Row[str, str | None]]:
-    """What moved money in a period by our rows: (order id, none) for an approval, (order id, Toss's key) for a refund."""
+    """What moved money in a period by our rows: (order id, none) for an approval, (order id, Toss's key) for a refund.
+
+    Both moments are Toss's, so that a day ends here when it ends there.
+    """
     approved = select(Payment.order_id).where(Payment.approved_at >= since, Payment.approved_at < until)
     returned = (
         select(Payment.order_id, Refund.transaction_key)
@@ -179,3 +193,10 @@ def list_wrong_refunds(session: Session) -> Sequence[str]:
     done = func.coalesce(func.sum(Refund.amount).filter(Refund.status == RefundStatus.DONE), 0)
     rows = select(Payment.order_id).outerjoin(Refund, Refund.payment_id == Payment.id)
     return session.scalars(rows.group_by(Payment.id).having(done != Payment.refunded)).all()
+
+
+def _paid(user_id: int) -> Select[Payment]:
+    charged = Payment.charged_at.is_not(None)
+    return (
+        select(Payment).where(Payment.user_id == user_id, Payment.status == Status.DONE, charged).order_by(Payment.id)
+    )

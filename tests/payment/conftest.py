@@ -10,3 +10,9 @@ from tests import world
 def kim(committed: None) -> int:
     """Somebody without points."""
     return in_transaction(world.member)
+
+
+@pytest.fixture
+def boss(committed: None) -> int:
+    """An admin, who is told what somebody has to look at."""
+    return in_transaction(world.admin)

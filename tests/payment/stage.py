@@ -9,6 +9,8 @@ import tasks.payment as _jobs  # noqa: F401 - declares them
 from nene.kernel import outbox
 from nene.kernel.clock import wall
 from nene.kernel.db import in_transaction, reading
+from nene.notification.models import Notification
+from nene.notification.terms import Type
 from nene.payment import queries, service
 from nene.payment.models import Payment, Refund
 from nene.payment.terms import RefundStatus, Status
@@ -41,10 +43,10 @@ def paid(toss: PracticeToss, user_id: int, amount: int = AMOUNT) -> str:
 
 def work() -> None:
     """Do every job that waits, as a worker would."""
-    while jobs := _waiting():
-        for job_id, name in jobs:
+    while waiting := jobs():
+        for job_id, name in waiting:
             outbox.perform(name, job_id)
-        if jobs == _waiting():
+        if waiting == jobs():
             return
 
 
@@ -85,6 +87,13 @@ def timeline(order_id: str) -> list[Status]:
         return [event.after for event in queries.list_events(session, payment_id)]
 
 
+def told(order_id: str) -> str:
+    """What the last row of the timeline tells the person."""
+    payment_id = row(order_id).id
+    with reading() as session:
+        return queries.list_events(session, payment_id)[-1].why
+
+
 def balance(user_id: int) -> int:
     with reading() as session:
         return point.balance_of(session, user_id)
@@ -109,11 +118,19 @@ def agrees(toss: PracticeToss, *orders: str) -> bool:
     return all(held.get(order, 0) == cleared.get(order, 0) for order in orders)
 
 
+def alerts() -> list[str]:
+    """What the admins were told, for each of them, in order."""
+    with reading() as session:
+        told = select(Notification.body).where(Notification.type == Type.SYSTEM_ALERT).order_by(Notification.id)
+        return list(session.scalars(told))
+
+
 def _make_due(session: Session) -> None:
     session.execute(update(Payment).where(Payment.ask_at.is_not(None)).values(ask_at=wall.now()))
 
 
-def _waiting() -> Sequence[tuple[int, str]]:
+def jobs() -> Sequence[tuple[int, str]]:
+    """The jobs of payments that wait: id and name."""
     with reading() as session:
         rows = session.execute(
             select(outbox.Outbox.id, outbox.Outbox.name)

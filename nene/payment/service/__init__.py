@@ -3,19 +3,22 @@
 from nene.payment.service.cancel import cancel, refund_rests, send_refund, void
 from nene.payment.service.charge import charge, recharge
 from nene.payment.service.check import check
+from nene.payment.service.compare import Difference, compare, differences
 from nene.payment.service.learn import alert
-from nene.payment.service.reconcile import differences, forget_webhooks, reconcile, reconcile_due, take_webhook
+from nene.payment.service.reconcile import forget_webhooks, look, reconcile, reconcile_due, take_webhook
 from nene.payment.service.rest import Part, list_rests, list_returned, list_unfinished
 from nene.payment.service.show import Receipt, find_own, history, receipt
 from nene.payment.service.start import confirm, left_this_month, start_payment
 
 __all__ = [
+    "Difference",
     "Part",
     "Receipt",
     "alert",
     "cancel",
     "charge",
     "check",
+    "compare",
     "confirm",
     "differences",
     "find_own",
@@ -25,6 +28,7 @@ __all__ = [
     "list_rests",
     "list_returned",
     "list_unfinished",
+    "look",
     "receipt",
     "recharge",
     "reconcile",

@@ -11,10 +11,10 @@ from nene.kernel.errors import NotThere
 from nene.notification import service as notification
 from nene.notification.terms import Notice, Type
 from nene.payment import gateway, queries, rules
-from nene.payment.errors import GatewayAway, NotCancelable
+from nene.payment.errors import GatewayAway
 from nene.payment.gateway import Outcome, Verdict
 from nene.payment.models import Payment, Refund
-from nene.payment.service.learn import alert, learn, lock, refuse_refund
+from nene.payment.service.learn import alert, learn, lock, refuse_refund, require_ready
 from nene.payment.terms import RefundStatus, Status
 from nene.point import service as point
 from nene.user import service as user
@@ -28,8 +28,6 @@ def cancel(*, user_id: int, order_id: str, why: str) -> None:
     Opens transactions of its own, with the call to Toss between them. Raises GatewayAway before anything is done,
     NotThere, NotCancelable, NotYetCharged, CancelTooLate, ChargeSpent.
     """
-    if not gateway.current().ready():
-        raise GatewayAway
     send_refund(in_transaction(_take_whole, user_id=user_id, order_id=order_id, why=why))
 
 
@@ -37,10 +35,8 @@ def refund_rests(*, user_id: int, by: int | None, why: str) -> int:
     """Send back what is left of every charge of a user, as money (M15); gives how many refunds were asked for.
 
     `by` is the user who leaves, an admin, or none for an operator; unless it is the user, they are told. Opens
-    transactions of its own. Raises GatewayAway before anything is done, NotThere, NotCancelable.
+    transactions of its own. Raises GatewayAway before anything is done, NotThere.
     """
-    if not gateway.current().ready():
-        raise GatewayAway
     refunds = in_transaction(_take_rests, user_id=user_id, by=by, why=why)
     for refund_id in refunds:
         if not send_refund(refund_id):
@@ -75,16 +71,22 @@ def send_refund(refund_id: int) -> bool:
 
 
 def void(payment_id: int) -> None:
-    """Cancel at Toss what must not stay open there: a virtual account (M3)."""
+    """Cancel at Toss what must not stay open there: a virtual account (M3). Raises GatewayAway until Toss has answered."""
     with reading() as session:
         payment = session.get_one(Payment, payment_id)
-    gateway.current().cancel(
+    if payment.status is not Status.FAILED:
+        return  # somebody has paid into it meanwhile, and the points are theirs
+    answer = gateway.current().cancel(
         payment_key=payment.payment_key or "",
         reason="가상계좌는 쓰지 않아요",
         amount=None,
         refundable=None,
         idempotency_key=f"void-{payment.order_id}",
     )
+    if answer.verdict in {Verdict.UNKNOWN, Verdict.MISCONFIGURED}:
+        raise GatewayAway
+    if answer.payment is not None:
+        in_transaction(learn, payment_id, answer.payment)
 
 
 def _seen_again(order_id: str, answer: Outcome) -> Outcome:
@@ -99,6 +101,7 @@ def _take_whole(session: Session, *, user_id: int, order_id: str, why: str) -> i
         raise NotThere
     payment, _alive = lock(session, found.id)
     payment.require_cancelable(wall.now())
+    require_ready()
     refund = _ask(session, payment, payment.amount, why)
     point.cancel_charge(session, user_id=user_id, order_id=order_id, refund_id=refund.id)
     refund.points = payment.amount
@@ -108,17 +111,18 @@ def _take_whole(session: Session, *, user_id: int, order_id: str, why: str) -> i
 
 def _take_rests(session: Session, *, user_id: int, by: int | None, why: str) -> Sequence[int]:
     user.lock_account(session, user_id)
+    payments = queries.load_paid(session, user_id)
+    point.lock_balance(session, user_id=user_id)  # whoever spends of a lot waits, or has spent before we look
     refunds: list[Refund] = []
-    for found in queries.list_paid(session, user_id):
-        payment = queries.load_payment(session, found.id)
+    for payment in payments:
         left = min(point.left_of_charge(session, payment.order_id), payment.amount - payment.refunded)
-        if payment.status is not Status.DONE or payment.charged_at is None or not left:
+        if not left:
             continue
+        require_ready()
         refund = _ask(session, payment, left, why)
-        taken = point.take_rest(session, user_id=user_id, order_id=payment.order_id, refund_id=refund.id, at_most=left)
-        if taken != left:
-            raise NotCancelable  # spent meanwhile: nothing is done, and the next press asks for what is left then
-        refund.points = taken
+        refund.points = point.take_rest(
+            session, user_id=user_id, order_id=payment.order_id, refund_id=refund.id, at_most=left
+        )
         audit.record(
             session, action="payment.refund_rest", target=f"payment:{payment.id}", who=by, amount=left, refund=refund.id
         )
@@ -153,14 +157,20 @@ def _answered(session: Session, refund_id: int, answer: Outcome) -> None:
     payment_id = session.get_one(Refund, refund_id).payment_id
     if answer.verdict is Verdict.OK and answer.payment is not None:
         learn(session, payment_id, answer.payment)
-    payment, _alive = lock(session, payment_id)
+    payment, alive = lock(session, payment_id)
     refund = session.get_one(Refund, refund_id, populate_existing=True)
     if refund.status is not RefundStatus.ASKED:
         return
     now = wall.now()
     if answer.verdict is Verdict.REFUSED:
-        refuse_refund(session, payment, refund, code=answer.code, now=now)
+        refuse_refund(session, payment, refund, code=answer.code, text=answer.text, now=now)
+        if not alive:
+            alert(
+                session,
+                f"left-refused:{refund.id}",
+                f"주문 {payment.order_id}: 탈퇴한 회원의 취소를 토스가 거절했어요.",
+            )
         return
     payment.ask_at = now + rules.ask_after(payment.asks)
-    if answer.verdict is not Verdict.UNKNOWN:
+    if answer.verdict is not Verdict.UNKNOWN or answer.is_unexpected:
         alert(session, f"refund:{refund.id}", f"주문 {payment.order_id}: 취소가 확인되지 않아요 ({answer.code}).")

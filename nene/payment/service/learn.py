@@ -11,7 +11,8 @@ from nene.kernel.clock import wall
 from nene.kernel.errors import NotThere
 from nene.notification import service as notification
 from nene.notification.terms import Notice, Type
-from nene.payment import queries
+from nene.payment import gateway, queries
+from nene.payment.errors import GatewayAway, explain
 from nene.payment.gateway import Cancel, TossPayment
 from nene.payment.models import Payment, Refund
 from nene.payment.service.charge import put_points
@@ -21,6 +22,7 @@ from nene.user import service as user
 
 APPROVED = {"DONE", "PARTIAL_CANCELED", "CANCELED"}
 LATE = {Status.EXPIRED, Status.FAILED}
+RESTORED = "포인트를 되돌렸어요."
 VIRTUAL = "가상계좌는 쓸 수 없어요. 청구되지 않았어요."
 log = structlog.get_logger(__name__)
 
@@ -33,6 +35,12 @@ def lock(session: Session, payment_id: int) -> tuple[Payment, bool]:
     except NotThere:
         alive = False
     return queries.load_payment(session, payment_id), alive
+
+
+def require_ready() -> None:
+    """Refuse while Toss would not be asked at this moment; nothing is sent. Raises GatewayAway."""
+    if not gateway.current().ready():
+        raise GatewayAway
 
 
 def learn(session: Session, payment_id: int, seen: TossPayment) -> Status:
@@ -49,22 +57,24 @@ def learn(session: Session, payment_id: int, seen: TossPayment) -> Status:
         _learn_approval(session, payment, seen, alive=alive, now=now)
     if payment.status in {Status.DONE, Status.CANCELING}:
         _learn_cancels(session, payment, seen, alive=alive, now=now)
+    if payment.status is Status.DONE and payment.charged_at is None and not alive:
+        _return_to_who_left(session, payment, now)
     return payment.status
 
 
 def alert(session: Session, key: str, text: str) -> None:
-    """Tell every admin, once for a key."""
+    """Tell every admin, each once for a key."""
     log.error("payment.alert", alert=key)
     notices = [
-        Notice(key=f"alert:{key}", user_id=admin_id, type=Type.SYSTEM_ALERT, values={"text": text})
+        Notice(key=f"alert:{key}:{admin_id}", user_id=admin_id, type=Type.SYSTEM_ALERT, values={"text": text})
         for admin_id in user.list_admins(session)
     ]
     notification.notify(session, notices)
 
 
-def settle_refund(session: Session, payment: Payment, refund: Refund, *, transaction_key: str, now: datetime) -> None:
+def settle_refund(session: Session, payment: Payment, refund: Refund, *, cancel: Cancel, now: datetime) -> None:
     """Money has gone back: the payment is cancelled, or done with a smaller rest."""
-    refund.status, refund.transaction_key, refund.settled_at = RefundStatus.DONE, transaction_key, now
+    refund.status, refund.transaction_key, refund.settled_at = RefundStatus.DONE, cancel.transaction_key, cancel.at
     payment.refunded += refund.amount
     whole = payment.refunded == payment.amount
     why = "취소 완료" if whole else f"{refund.amount:,}원 부분 취소"
@@ -72,8 +82,8 @@ def settle_refund(session: Session, payment: Payment, refund: Refund, *, transac
     session.flush()
 
 
-def refuse_refund(session: Session, payment: Payment, refund: Refund, *, code: str, now: datetime) -> None:
-    """Toss has refused for certain: the points go back into the same lot (M8)."""
+def refuse_refund(session: Session, payment: Payment, refund: Refund, *, code: str, text: str, now: datetime) -> None:
+    """Toss has refused for certain: the points go back into the same lot; `text` says why (M8)."""
     refund.status, refund.refusal_code, refund.settled_at = RefundStatus.REFUSED, code, now
     if refund.points:
         point.restore_charge(
@@ -83,7 +93,7 @@ def refuse_refund(session: Session, payment: Payment, refund: Refund, *, code: s
             refund_id=refund.id,
             amount=refund.points,
         )
-    session.add(payment.move(Status.DONE, "토스가 취소를 거절해서 포인트를 되돌렸어요.", now))
+    session.add(payment.move(Status.DONE, f"{text} {RESTORED}" if refund.points else text, now))
     session.flush()
 
 
@@ -99,23 +109,21 @@ def _learn_approval(session: Session, payment: Payment, seen: TossPayment, *, al
         session.flush()
         if alive:
             outbox.enqueue(session, "payment.charge", payment.id, key=f"charge:{payment.id}")
-        else:
-            _return_to_who_left(session, payment, now)
     elif seen.status == "WAITING_FOR_DEPOSIT":
         session.add(payment.fail(Status.FAILED, "VIRTUAL_ACCOUNT", VIRTUAL, now))
         outbox.enqueue(session, "payment.void", payment.id, key=f"void:{payment.id}")
     elif seen.status == "EXPIRED":
         session.add(payment.fail(Status.EXPIRED, "EXPIRED", "결제 시간이 지났어요. 청구되지 않았어요.", now))
     elif seen.status in {"ABORTED", "CANCELED"}:
-        text = seen.failure_text or "결제가 승인되지 않았어요. 청구되지 않았어요."
+        told = explain(seen.failure_code) or seen.failure_text
+        text = told or "결제가 승인되지 않았어요. 청구되지 않았어요."
         session.add(payment.fail(Status.FAILED, seen.failure_code or seen.status, text, now))
 
 
 def _return_to_who_left(session: Session, payment: Payment, now: datetime) -> None:
     """The wallet is closed, so that the points can go nowhere: the money goes back in full."""
-    refund = Refund(
-        payment_id=payment.id, amount=payment.amount, why="탈퇴한 회원의 결제", status=RefundStatus.ASKED, asked_at=now
-    )
+    left, why = payment.amount - payment.refunded, "탈퇴한 회원의 결제"
+    refund = Refund(payment_id=payment.id, amount=left, why=why, status=RefundStatus.ASKED, asked_at=now)
     session.add_all([refund, payment.move(Status.CANCELING, refund.why, now)])
     payment.ask_at = now
     session.flush()
@@ -128,10 +136,11 @@ def _learn_cancels(session: Session, payment: Payment, seen: TossPayment, *, ali
     asked = queries.find_asked(session, payment.id)
     ours = _ours(asked, fresh)
     if asked is not None and ours is not None:
-        settle_refund(session, payment, asked, transaction_key=ours.transaction_key, now=now)
+        settle_refund(session, payment, asked, cancel=ours, now=now)
     elif asked is not None and fresh:
         # Each cancel of ours names the balance that it was asked for, so that Toss can only refuse it from now on.
-        refuse_refund(session, payment, asked, code="NOT_MATCHES_REFUNDABLE_AMOUNT", now=now)
+        text = "토스에서 먼저 취소된 금액이 있어요."
+        refuse_refund(session, payment, asked, code="NOT_MATCHES_REFUNDABLE_AMOUNT", text=text, now=now)
     for cancel in fresh:
         if cancel is not ours:
             _take_back(session, payment, cancel, alive=alive, now=now)
@@ -154,7 +163,6 @@ def _take_back(session: Session, payment: Payment, cancel: Cancel, *, alive: boo
         status=RefundStatus.DONE,
         transaction_key=cancel.transaction_key,
         asked_at=now,
-        settled_at=now,
     )
     session.add(refund)
     session.flush()
@@ -172,6 +180,6 @@ def _take_back(session: Session, payment: Payment, cancel: Cancel, *, alive: boo
         refund.owed = cancel.amount - refund.points
         if refund.owed:
             point.owe(session, order_id=payment.order_id, refund_id=refund.id, amount=refund.owed)
-    settle_refund(session, payment, refund, transaction_key=cancel.transaction_key, now=now)
+    settle_refund(session, payment, refund, cancel=cancel, now=now)
     text = f"주문 {payment.order_id}: 토스에서 {cancel.amount:,}원이 취소됐어요. 미수 {refund.owed:,}P."
     alert(session, f"cancelled:{refund.id}", text)

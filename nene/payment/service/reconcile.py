@@ -1,21 +1,21 @@
-"""Asking Toss again until it is known how things stand, and comparing a day with its books (M5, M8, M9, M11)."""
+"""Asking Toss again until it is known how things stand (M5, M8, M9, M10)."""
 
-from collections.abc import Iterator
-from datetime import date, timedelta
+from contextlib import suppress
+from datetime import timedelta
 
 import structlog
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
 from nene.kernel import outbox
-from nene.kernel.clock import seoul_midnight, wall
+from nene.kernel.clock import wall
 from nene.kernel.db import in_transaction, reading
 from nene.payment import gateway, queries, rules
 from nene.payment.errors import GatewayAway
 from nene.payment.gateway import Outcome, Verdict
 from nene.payment.models import Payment, Webhook
 from nene.payment.service.cancel import send_refund
-from nene.payment.service.learn import learn, lock
+from nene.payment.service.learn import learn, lock, require_ready
 from nene.payment.service.start import approve, ask_for
 from nene.payment.terms import Status
 
@@ -39,8 +39,7 @@ def reconcile_due() -> int:
 
 def reconcile(payment_id: int) -> None:
     """Ask Toss about one payment, and do what its answer asks for. Raises GatewayAway."""
-    if not gateway.current().ready():
-        raise GatewayAway
+    require_ready()
     payment, refund_id = in_transaction(_claim, payment_id)
     if refund_id is not None:
         send_refund(refund_id)
@@ -48,6 +47,12 @@ def reconcile(payment_id: int) -> None:
     seen = gateway.current().find(payment.order_id)
     if in_transaction(_found, payment_id, seen):
         approve(ask_for(payment))
+
+
+def look(payment_id: int) -> None:
+    """The same at once, for somebody has a reason to ask; while Toss is away the payment stays due."""
+    with suppress(GatewayAway):
+        reconcile(payment_id)
 
 
 def take_webhook(session: Session, *, transmission_id: str, order_id: str) -> bool:
@@ -61,45 +66,19 @@ def take_webhook(session: Session, *, transmission_id: str, order_id: str) -> bo
     now = wall.now()
     mark = insert(Webhook).values(transmission_id=transmission_id, payment_id=payment.id, arrived_at=now)
     if session.scalar(mark.on_conflict_do_nothing().returning(Webhook.transmission_id)) is not None:
-        queries.load_payment(session, payment.id).ask_at = now
-        outbox.enqueue(session, "payment.look", payment.id, key=f"look:{payment.id}")
+        ask_now(session, payment.id)
     return True
+
+
+def ask_now(session: Session, payment_id: int) -> None:
+    """Have Toss asked about a payment at once, or, while it is away, as soon as it answers."""
+    queries.load_payment(session, payment_id).ask_at = wall.now()
+    outbox.enqueue(session, "payment.look", payment_id, key=f"look:{payment_id}")
 
 
 def forget_webhooks(session: Session) -> int:
     """Delete the marks of old messages; gives their number. For the scheduler, once a day."""
     return queries.delete_webhooks(session, wall.now() - WEBHOOKS_KEPT)
-
-
-def differences(first: date, last: date) -> Iterator[str]:
-    """What differs between our rows and Toss's books from day to day, both in Seoul and included (M11).
-
-    Raises GatewayAway.
-    """
-    since, until = seoul_midnight(first), seoul_midnight(last + timedelta(days=1))
-    theirs = list(gateway.current().list_transactions(since, until))
-    with reading() as session:
-        payments = queries.list_by_orders(session, {one.order_id for one in theirs})
-        keys = {order: queries.list_transaction_keys(session, one.id) for order, one in payments.items()}
-        ours = queries.list_moved(session, since, until)
-    for one in theirs:
-        payment = payments.get(one.order_id)
-        if payment is None:
-            yield f"{one.order_id}: Toss has it, we do not"
-        elif one.status == "DONE":
-            if payment.approved_at is None:
-                yield f"{one.order_id}: approved at Toss, {payment.status} here"
-            elif one.amount != payment.amount:
-                yield f"{one.order_id}: {one.amount} won at Toss, {payment.amount} here"
-        elif one.transaction_key not in keys[one.order_id]:
-            yield f"{one.order_id}: cancel {one.transaction_key} of Toss is unknown here"
-    approved = {one.order_id for one in theirs if one.status == "DONE"}
-    cancelled = {one.transaction_key for one in theirs if one.status != "DONE"}
-    for order_id, transaction_key in ours:
-        if transaction_key is None and order_id not in approved:
-            yield f"{order_id}: approved here, not in Toss's books"
-        elif transaction_key is not None and transaction_key not in cancelled:
-            yield f"{order_id}: refund {transaction_key} here, not in Toss's books"
 
 
 def _claim(session: Session, payment_id: int) -> tuple[Payment, int | None]:
@@ -118,18 +97,22 @@ def _found(session: Session, payment_id: int, seen: Outcome) -> bool:
         return False
     payment, _alive = lock(session, payment_id)
     now = wall.now()
-    if payment.status is Status.PENDING and now >= payment.requested_at + rules.PENDING_LIFE:
-        text = "30분 안에 결제하지 않아서 끝났어요. 청구되지 않았어요."
-        session.add(payment.fail(Status.EXPIRED, "PENDING_TOO_LONG", text, now))
-        session.flush()
+    begun = payment.confirming_at or now
+    if payment.status is Status.PENDING:
+        end = payment.requested_at + rules.PENDING_LIFE
+        if now >= end:
+            text = "30분 안에 결제하지 않아서 끝났어요. 청구되지 않았어요."
+            session.add(payment.fail(Status.EXPIRED, "PENDING_TOO_LONG", text, now))
+            session.flush()
+        else:
+            payment.ask_at = end  # whatever made us look meanwhile does not put the end off
     if seen.payment is None:
-        if payment.status is Status.CONFIRMING:
-            text = "결제 시간이 지났어요. 청구되지 않았어요."
-            session.add(payment.fail(Status.EXPIRED, seen.code, text, now))
+        # While our own call may be on its way, a Toss that does not know the order proves nothing.
+        if payment.status is Status.CONFIRMING and now >= begun + rules.FIRST_ASK:
+            session.add(payment.fail(Status.EXPIRED, seen.code, seen.text, now))
         return False
     status = learn(session, payment_id, seen.payment)
     if status not in rules.OPEN:
-        payment.ask_at = None
-    begun = payment.confirming_at or now
+        payment.forget_ask(now)
     waiting = seen.payment.status in {"READY", "IN_PROGRESS"} and now < begun + rules.SESSION_LIFE
     return status is Status.CONFIRMING and waiting

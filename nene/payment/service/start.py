@@ -15,7 +15,7 @@ from nene.payment import gateway, queries, rules
 from nene.payment.errors import AmountNotAllowed, GatewayAway, MonthFull, NotAsStored, Owing
 from nene.payment.gateway import Outcome, Verdict
 from nene.payment.models import Payment, PaymentEvent
-from nene.payment.service.learn import alert, learn, lock
+from nene.payment.service.learn import alert, learn, lock, require_ready
 from nene.payment.terms import Status
 from nene.user import service as user
 
@@ -69,17 +69,15 @@ def confirm(*, user_id: int, order_id: str, payment_key: str, amount: int) -> No
     """Have Toss approve an order of this user; afterwards its row tells how it went.
 
     Opens transactions of its own, with the call to Toss between them. Raises GatewayAway before anything is done,
-    NotThere, NotAsStored, NotConfirmable.
+    NotThere, NotAsStored, NotConfirmable, Owing.
     """
-    if not gateway.current().ready():
-        raise GatewayAway
     ask = in_transaction(_begin, user_id=user_id, order_id=order_id, payment_key=payment_key, amount=amount)
-    if ask is not None:
-        approve(ask)
+    if ask is not None and not approve(ask):
+        in_transaction(_not_sent, ask.payment_id)
 
 
-def approve(ask: Ask) -> None:
-    """Send the approval, and note its answer; safe to repeat with the same key."""
+def approve(ask: Ask) -> bool:
+    """Send the approval, and note its answer; safe to repeat with the same key. Gives whether it was sent."""
     try:
         answer = gateway.current().approve(
             payment_key=ask.payment_key,
@@ -88,8 +86,9 @@ def approve(ask: Ask) -> None:
             idempotency_key=ask.idempotency_key,
         )
     except GatewayAway:
-        return  # the intent is stored, and the reconciler asks again
+        return False  # the intent is stored, and the reconciler asks again
     in_transaction(_answered, ask.payment_id, answer)
+    return True
 
 
 def ask_for(payment: Payment) -> Ask:
@@ -103,15 +102,26 @@ def _begin(session: Session, *, user_id: int, order_id: str, payment_key: str, a
     if found is None or found.user_id != user_id:
         raise NotThere
     payment, _alive = lock(session, found.id)
+    owes = bool(queries.sum_owed(session, user_id))
     event = payment.confirm(payment_key, amount, wall.now())
     if event is None:
         return None
+    if owes:
+        raise Owing
+    require_ready()
     session.add(event)
     try:
         session.flush()
     except IntegrityError:
         raise NotAsStored from None  # the payment key of another order
     return ask_for(payment)
+
+
+def _not_sent(session: Session, payment_id: int) -> None:
+    """Somebody else took the last seat: nothing is on its way, so nobody need wait for it."""
+    payment = queries.load_payment(session, payment_id)
+    if payment.status is Status.CONFIRMING:
+        payment.ask_at = wall.now()
 
 
 def _answered(session: Session, payment_id: int, answer: Outcome) -> None:
@@ -127,7 +137,7 @@ def _answered(session: Session, payment_id: int, answer: Outcome) -> None:
     elif answer.verdict is Verdict.NOT_CHARGED:
         session.add(payment.fail(Status.EXPIRED, answer.code, answer.text, now))
     else:
-        payment.asks, payment.ask_at = 0, now + rules.ask_after(0)
-        if answer.verdict is Verdict.MISCONFIGURED:
+        payment.ask_at = now + rules.ask_after(payment.asks)
+        if answer.verdict is Verdict.MISCONFIGURED or answer.is_unexpected:
             payment.tries += 1
-            alert(session, f"misconfigured:{payment.id}", f"토스가 우리를 거절했어요: {answer.code}")
+            alert(session, f"confirm:{payment.id}", f"주문 {payment.order_id}: 승인되지 않았어요 ({answer.code}).")
