@@ -15,6 +15,7 @@ import nene.home.routes
 import nene.kernel.search.cli
 import nene.notification.routes
 import nene.payment.cli
+import nene.payment.routes
 import nene.point.routes
 import nene.user.cli
 import nene.user.routes
@@ -29,9 +30,15 @@ from nene.payment import gateway
 from nene.point import service as point
 from nene.user import service as user
 
-PAGES = {"challenge": "challenge.show", "points": "point.index", "session": "user.sessions"}  # of a reference's kind
+# Of a reference's kind: its page, and what the page calls the reference's id.
+PAGES = {
+    "challenge": ("challenge.show", "challenge_id"),
+    "payment": ("payment.show", "order_id"),
+    "points": ("point.index", None),
+    "session": ("user.sessions", None),
+}
 TABS = [("/", _("홈"), "home"), ("/challenges", _("챌린지"), "stamp"), ("/me", _("마이페이지"), "person")]
-DOMAINS = (nene.home, nene.user, nene.point, nene.notification, nene.challenge)
+DOMAINS = (nene.home, nene.user, nene.point, nene.notification, nene.challenge, nene.payment)
 COMMANDS = (
     nene.user.cli.commands,
     nene.challenge.cli.commands,
@@ -137,10 +144,11 @@ def _read_around() -> dict[str, Any]:
 
 def _page_of(kind: str | None, key: str | None) -> str | None:
     """The page of what caused an entry or a notification."""
-    endpoint = PAGES.get(kind or "")
+    endpoint, name = PAGES.get(kind or "", (None, None))
     if endpoint is None:
         return None
-    return url_for(endpoint, challenge_id=int(key)) if kind == "challenge" and key else url_for(endpoint)
+    values: dict[str, Any] = {name: key} if name else {}
+    return url_for(endpoint, **values)
 
 
 def _open_stakes() -> int:

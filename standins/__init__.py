@@ -35,4 +35,5 @@ def toss_settings(port: int) -> dict[str, str]:
     """Toss Payments, played by standins/toss.py."""
     url = f"http://localhost:{port}"
     keys = {"NENE_TOSS_CLIENT_KEY": TOSS_CLIENT_KEY, "NENE_TOSS_SECRET_KEY": TOSS_SECRET_KEY}
-    return {"NENE_TOSS_API_URL": url, **keys, "NENE_TOSS_SDK_URL": f"{url}/v2/standard"}
+    pages = {"NENE_TOSS_SDK_URL": f"{url}/v2/standard", "NENE_TOSS_WINDOW_URL": f"{url}/window"}
+    return {"NENE_TOSS_API_URL": url, **keys, **pages}

@@ -230,10 +230,10 @@ class Redis(Server):
 class Standin(Server):
     """One of standins/, on ports of the loopback address that are free at its first start."""
 
-    def __init__(self, folder: Path, *options: str, state: bool = False) -> None:
-        """It is called as its folder is; it gets a port for each of the options, and a file if it keeps a state."""
+    def __init__(self, folder: Path, *options: str, state: bool = False, webhook_url: str = "") -> None:
+        """It is called as its folder is; it gets a port for each of the options, a file if it keeps a state, a listener."""
         super().__init__(folder.absolute())
-        self.state = state
+        self.state, self.webhook_url = state, webhook_url
         self.name = f"standins/{folder.name}.py"
         self.options = options
         self.ports = [free_port() for _ in options]
@@ -243,6 +243,8 @@ class Standin(Server):
         given = [part for option, port in zip(self.options, self.ports, strict=True) for part in (option, str(port))]
         if self.state:
             given += ["--state", str(self.folder.with_suffix(".state"))]
+        if self.webhook_url:
+            given += ["--webhook-url", self.webhook_url]
         command = [sys.executable, "-m", f"standins.{self.folder.name}", *given]
         self._spawn(as_child(command, self.end_signal), lambda: True)
 

@@ -106,7 +106,7 @@ def _servers(port: str) -> Iterator[tuple[dict[str, str], list[Server]]]:
             elasticsearch = stack.enter_context(Elasticsearch(HOME / "elasticsearch"))
             addresses["NENE_ELASTICSEARCH_URL"] = elasticsearch.url
             servers.append(elasticsearch)
-        for standin, played in _standins(given):
+        for standin, played in _standins(given, port):
             servers.append(stack.enter_context(standin))
             addresses |= played
         stack.callback(ADDRESSES.unlink, missing_ok=True)
@@ -132,7 +132,7 @@ def _wants_elasticsearch(given: dict[str, str]) -> bool:
     return True
 
 
-def _standins(given: dict[str, str]) -> Iterator[tuple[Standin, dict[str, str]]]:
+def _standins(given: dict[str, str], port: str) -> Iterator[tuple[Standin, dict[str, str]]]:
     """What plays the outside world, but for what is given, with the settings that lead there; nothing in production."""
     if given.get("NENE_ENV") == "production":
         return
@@ -144,7 +144,7 @@ def _standins(given: dict[str, str]) -> Iterator[tuple[Standin, dict[str, str]]]
         mail = Standin(HOME / "mail", "--port", "--page-port")
         yield mail, standins.mail_settings(mail.ports[0], mail.ports[1])
     if "NENE_TOSS_SECRET_KEY" not in given:
-        toss = Standin(HOME / "toss", "--port", state=True)
+        toss = Standin(HOME / "toss", "--port", state=True, webhook_url=f"http://127.0.0.1:{port}/webhooks/toss")
         yield toss, standins.toss_settings(toss.ports[0])
 
 

@@ -1,10 +1,10 @@
 """What keeps strangers out: headers, CSRF, rate limits, proxies that are trusted, and how much may be sent."""
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from math import ceil
 
-from flask import Flask, request
+from flask import Flask, g, request
 from flask_limiter import Limiter, RateLimitExceeded
 from flask_login import current_user
 from flask_talisman import Talisman
@@ -33,6 +33,7 @@ CONTENT = {
     "base-uri": "'none'",
     "frame-ancestors": "'none'",
 }
+ALSO = ("script-src", "frame-src", "img-src", "connect-src", "form-action")
 PERMISSIONS = dict.fromkeys(("browsing-topics", "camera", "geolocation", "microphone", "payment", "usb"), "()")
 csrf = CSRFProtect()
 talisman = Talisman()
@@ -111,6 +112,11 @@ class Attempt:
         self._counted.clear()
 
 
+def also_load_from(origins: Iterable[str]) -> None:
+    """Let the page of this answer take scripts, frames, pictures and data from there too, and send forms there."""
+    g.also_from = " ".join(origins)
+
+
 def init(app: Flask, given: Settings) -> None:
     """Protect every request; needs the Redis client, and web.init before it."""
     app.config.update(
@@ -122,6 +128,7 @@ def init(app: Flask, given: Settings) -> None:
     )
     if given.trusted_proxies:
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=given.trusted_proxies, x_proto=given.trusted_proxies)  # type: ignore[method-assign]
+    app.after_request(_open_policy)  # before talisman's, and so called after it
     talisman.init_app(
         app,
         force_https=False,  # the proxy in front does
@@ -136,6 +143,14 @@ def init(app: Flask, given: Settings) -> None:
     limiter.init_app(app)
     app.register_error_handler(RateLimitExceeded, _limited)
     csrf.init_app(app)
+
+
+def _open_policy(response: Response) -> Response:
+    if "also_from" in g:
+        policy = response.content_security_policy
+        for directive in ALSO:
+            policy[directive] = f"{policy.get(directive, policy['default-src'])} {g.also_from}"
+    return response
 
 
 def _isolate(response: Response) -> Response:

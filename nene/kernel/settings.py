@@ -74,6 +74,7 @@ class Settings(BaseSettings):
     toss_client_key: str | None = None
     toss_secret_key: str | None = None
     toss_sdk_url: WebUrl = Url("https://js.tosspayments.com/v2/standard")
+    toss_window_url: WebUrl | None = None
     public_url: WebUrl | None = None
     rate_scale: float = Field(1.0, gt=0)
     trusted_proxies: int = Field(0, ge=0, le=10)
@@ -132,6 +133,19 @@ class Settings(BaseSettings):
         """Where a form of ours may lead through a redirect: the providers' own sign-in pages."""
         pages = [urlsplit(known.authorize_url) for name in OAUTH if (known := self.oauth(name))]
         return list(dict.fromkeys(f"{page.scheme}://{page.netloc}" for page in pages))
+
+    @property
+    def toss_origins(self) -> list[str]:
+        """Where the payment widget comes from: Toss's script brings frames of its other hosts, a stand-in's does not."""
+        sdk = urlsplit(str(self.toss_sdk_url))
+        if (sdk.hostname or "").endswith(".tosspayments.com"):
+            return ["https://*.tosspayments.com", "https://*.toss.im"]
+        return [f"{sdk.scheme}://{sdk.netloc}"]
+
+    @property
+    def is_test_payment(self) -> bool:
+        """Whether paying moves no money: Toss's own keys for tests begin with this, and the stand-in's do."""
+        return (self.toss_client_key or "").startswith("test_")
 
     @classmethod
     def load(cls) -> "Settings":

@@ -8,7 +8,7 @@ from sqlalchemy.types import DateTime
 
 from nene.kernel.db import Base
 from nene.payment import rules
-from nene.payment.errors import CancelTooLate, NotAsStored, NotCancelable, NotConfirmable, NotYetCharged
+from nene.payment.errors import CancelTooLate, NotAsStored, NotCancelable, NotConfirmable, NotYetCharged, explain
 from nene.payment.terms import RefundStatus, Status
 
 
@@ -143,6 +143,11 @@ class Refund(Base):
     refusal_code: Mapped[str] = mapped_column(Text, default="")
     asked_at: Mapped[datetime] = mapped_column(DateTime(timezone=True))
     settled_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
+
+    @property
+    def text(self) -> str:
+        """Why Toss refused, in plain Korean; nothing for a code that is not known here."""
+        return explain(self.refusal_code)
 
     @property
     def mark(self) -> str:

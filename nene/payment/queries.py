@@ -65,6 +65,12 @@ def list_uncharged(session: Session) -> Sequence[int]:
     return session.scalars(missing.order_by(Payment.id)).all()
 
 
+def list_pending(session: Session, user_id: int) -> Sequence[Payment]:
+    """The orders of a user that wait for their payment, newest first."""
+    pending = select(Payment).where(Payment.user_id == user_id, Payment.status == Status.PENDING)
+    return session.scalars(pending.order_by(Payment.id.desc())).all()
+
+
 def list_paid(session: Session, user_id: int) -> Sequence[Payment]:
     """The payments of which something may still go back."""
     return session.scalars(_paid(user_id)).all()

@@ -7,20 +7,36 @@ function count(field) {
   if (counter) counter.textContent = counter.textContent.replace(/^\d+/, String([...field.value].length));
 }
 
-/** An element with data-left-of="fee" shows data-balance less the fee; with data-shows="fee" the fee itself. */
+/** An element with data-left-of="fee" shows data-balance less the fee, with data-with="amount" both, with data-shows="fee" the fee itself. */
 function showAmounts(field) {
   const amount = field.validity.valid ? Number(field.value) : 0;
-  for (const place of document.querySelectorAll(`[data-left-of="${field.id}"], [data-shows="${field.id}"]`)) {
-    const value = place.dataset.leftOf ? Number(place.dataset.balance) - amount : amount;
+  for (const place of document.querySelectorAll(`[data-left-of="${field.id}"], [data-with="${field.id}"], [data-shows="${field.id}"]`)) {
+    const value = Number(place.dataset.balance ?? 0) + (place.dataset.leftOf ? -amount : amount);
     const figure = place.querySelector("data");
     figure.value = String(value);
     figure.textContent = `${value < 0 ? "−" : ""}${counted.format(Math.abs(value))}P`;
   }
+  for (const chip of document.querySelectorAll(`[data-fills="${field.id}"]`)) {
+    chip.toggleAttribute("aria-current", chip.dataset.value === field.value);
+  }
 }
+
+/** A link with data-fills="amount" puts data-value into that field; without this file it leads to the page with the value in it. */
+document.addEventListener("click", (event) => {
+  const chip = event.target.closest("[data-fills]");
+  const field = chip && document.getElementById(chip.dataset.fills);
+  if (!field || event.ctrlKey || event.metaKey) return;
+  event.preventDefault();
+  field.value = chip.dataset.value;
+  field.dispatchEvent(new Event("input", { bubbles: true }));
+  field.dispatchEvent(new Event("focusout", { bubbles: true }));
+});
 
 document.addEventListener("input", (event) => {
   count(event.target);
   if (event.target.type === "number") showAmounts(event.target);
+  // At once, and not when the field is left: the button that is being pressed would move away.
+  if (event.target.validity?.valid) document.getElementById(`${event.target.id}-live`)?.toggleAttribute("hidden", true);
 });
 
 /** A field that is left with a wrong value says so at once, in the browser's words; the server has the last word. */

@@ -143,7 +143,10 @@ def test_a_strangers_token_does_not_fit(client: FlaskClient, strict: Flask) -> N
 
 def test_every_route_that_changes_something_wants_the_token(client: FlaskClient, strict: Flask) -> None:
     world.token(client)
-    rules = [rule for rule in strict.url_map.iter_rules() if "POST" in (rule.methods or ())]
+    own = {"payment.webhook"}  # Toss knows no token, and is believed nothing
+    rules = [
+        rule for rule in strict.url_map.iter_rules() if "POST" in (rule.methods or ()) and rule.endpoint not in own
+    ]
     assert len(rules) > 10
     for rule in rules:
         path = rule.build(dict.fromkeys(rule.arguments, 1), append_unknown=False)

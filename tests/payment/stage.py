@@ -1,5 +1,6 @@
 """A member who pays, and what Toss and the ledger have of it."""
 
+import re
 from collections.abc import Sequence
 
 from sqlalchemy import func, select, update
@@ -72,6 +73,13 @@ def row(order_id: str) -> Payment:
         found = queries.find_payment(session, order_id)
     assert found is not None
     return found
+
+
+def status_on(page: str) -> str:
+    """Where a page says that the payment stands."""
+    found = re.search(r'data-status="(\w+)"', page)
+    assert found
+    return found[1]
 
 
 def refunds(order_id: str) -> list[tuple[int, RefundStatus, int, int]]:

@@ -7,7 +7,7 @@ from nene.payment.service.compare import Difference, compare, differences
 from nene.payment.service.learn import alert
 from nene.payment.service.reconcile import forget_webhooks, look, reconcile, reconcile_due, take_webhook
 from nene.payment.service.rest import Part, list_rests, list_returned, list_unfinished
-from nene.payment.service.show import Receipt, find_own, history, receipt
+from nene.payment.service.show import Receipt, customer_key, find_own, history, list_waiting, receipt
 from nene.payment.service.start import confirm, left_this_month, start_payment
 
 __all__ = [
@@ -20,6 +20,7 @@ __all__ = [
     "check",
     "compare",
     "confirm",
+    "customer_key",
     "differences",
     "find_own",
     "forget_webhooks",
@@ -28,6 +29,7 @@ __all__ = [
     "list_rests",
     "list_returned",
     "list_unfinished",
+    "list_waiting",
     "look",
     "receipt",
     "recharge",

@@ -16,7 +16,7 @@ from nene.payment.gateway import Outcome, Verdict
 from nene.payment.models import Payment, Webhook
 from nene.payment.service.cancel import send_refund
 from nene.payment.service.learn import learn, lock, require_ready
-from nene.payment.service.start import approve, ask_for
+from nene.payment.service.start import Ask, approve, ask_for
 from nene.payment.terms import Status
 
 BATCH = 100
@@ -45,8 +45,9 @@ def reconcile(payment_id: int) -> None:
         send_refund(refund_id)
         return
     seen = gateway.current().find(payment.order_id)
-    if in_transaction(_found, payment_id, seen):
-        approve(ask_for(payment))
+    ask = in_transaction(_found, payment_id, seen)
+    if ask is not None:
+        approve(ask)
 
 
 def look(payment_id: int) -> None:
@@ -91,28 +92,27 @@ def _claim(session: Session, payment_id: int) -> tuple[Payment, int | None]:
     return payment, asked.id if asked else None
 
 
-def _found(session: Session, payment_id: int, seen: Outcome) -> bool:
-    """Note what Toss shows; gives whether it is to be asked for the approval again."""
+def _found(session: Session, payment_id: int, seen: Outcome) -> Ask | None:
+    """Note what Toss shows; gives what it is to be asked again, if it has yet to decide about the approval."""
     if seen.verdict not in {Verdict.OK, Verdict.NOT_CHARGED}:
-        return False
+        return None
     payment, _alive = lock(session, payment_id)
     now = wall.now()
     begun = payment.confirming_at or now
     if payment.status is Status.PENDING:
-        end = payment.requested_at + rules.PENDING_LIFE
-        if now >= end:
+        if now >= payment.ends_at:
             text = "30분 안에 결제하지 않아서 끝났어요. 청구되지 않았어요."
             session.add(payment.fail(Status.EXPIRED, "PENDING_TOO_LONG", text, now))
             session.flush()
         else:
-            payment.ask_at = end  # whatever made us look meanwhile does not put the end off
+            payment.ask_at = payment.ends_at  # whatever made us look meanwhile does not put the end off
     if seen.payment is None:
         # While our own call may be on its way, a Toss that does not know the order proves nothing.
         if payment.status is Status.CONFIRMING and now >= begun + rules.FIRST_ASK:
             session.add(payment.fail(Status.EXPIRED, seen.code, seen.text, now))
-        return False
+        return None
     status = learn(session, payment_id, seen.payment)
     if status not in rules.OPEN:
         payment.forget_ask(now)
     waiting = seen.payment.status in {"READY", "IN_PROGRESS"} and now < begun + rules.SESSION_LIFE
-    return status is Status.CONFIRMING and waiting
+    return ask_for(payment) if status is Status.CONFIRMING and waiting else None

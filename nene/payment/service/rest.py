@@ -7,7 +7,7 @@ from datetime import timedelta
 from sqlalchemy.orm import Session
 
 from nene.kernel.clock import wall
-from nene.payment import errors, queries
+from nene.payment import queries
 from nene.payment.models import Payment
 from nene.payment.terms import RefundStatus
 from nene.point import service as point
@@ -40,7 +40,7 @@ def list_rests(session: Session, user_id: int) -> Sequence[Part]:
         left = min(point.left_of_charge(session, one.order_id), one.amount - one.refunded)
         if left:
             last = queries.list_refunds(session, one.id)[-1:]
-            refused = [errors.explain(each.refusal_code) for each in last if each.status is RefundStatus.REFUSED]
+            refused = [each.text for each in last if each.status is RefundStatus.REFUSED]
             rests.append(Part(one, left, *refused))
     return rests
 

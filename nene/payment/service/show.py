@@ -1,17 +1,20 @@
 """What people see of their own payments (M12)."""
 
+import hashlib
+import hmac
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 
 from sqlalchemy.orm import Session
 
+from nene.kernel import tokens
 from nene.kernel.clock import wall
 from nene.kernel.errors import NotThere
 from nene.kernel.paging import Cursor, Page
 from nene.payment import queries, rules
 from nene.payment.models import Payment, PaymentEvent, Refund
-from nene.payment.terms import Status
+from nene.payment.terms import RefundStatus, Status
 from nene.point import service as point
 
 
@@ -25,10 +28,27 @@ class Receipt:
     cancel_until: datetime | None
 
     @property
+    def last_second(self) -> datetime | None:
+        """The last moment at which it can be cancelled, for people: 23:59."""
+        return self.cancel_until - timedelta(seconds=1) if self.cancel_until else None
+
+    @property
     def is_settled(self) -> bool:
         """Whether nothing is on its way any more, so that the page need not refresh itself."""
         waits_for_points = self.payment.status is Status.DONE and self.payment.charged_at is None
         return self.payment.status not in {Status.CONFIRMING, Status.CANCELING} and not waits_for_points
+
+    @property
+    def refusal(self) -> Refund | None:
+        """The newest attempt to give money back, if Toss has refused it."""
+        last = self.refunds[-1] if self.refunds else None
+        refused = last is not None and last.status is RefundStatus.REFUSED
+        return last if refused and self.payment.status is Status.DONE else None
+
+    @property
+    def is_refused(self) -> bool:
+        """Whether what was last asked for was not done: no approval, or no cancel."""
+        return self.payment.status in {Status.FAILED, Status.EXPIRED} or self.refusal is not None
 
 
 def find_own(session: Session, *, user_id: int, order_id: str) -> Payment:
@@ -37,6 +57,16 @@ def find_own(session: Session, *, user_id: int, order_id: str) -> Payment:
     if payment is None or payment.user_id != user_id:
         raise NotThere
     return payment
+
+
+def list_waiting(session: Session, *, user_id: int) -> Sequence[Payment]:
+    """The orders of a user whose payment has not been made, newest first."""
+    return queries.list_pending(session, user_id)
+
+
+def customer_key(user_id: int) -> str:
+    """How Toss knows a person again: always the same, and telling nothing of the number behind it."""
+    return hmac.digest(tokens.derived("toss customer"), str(user_id).encode(), hashlib.sha256).hex()[:40]
 
 
 def receipt(session: Session, *, user_id: int, order_id: str) -> Receipt:
