@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from tests.mailbox import Mailbox
     from tests.standins import OAuth
 
-pytest_plugins = ["tests.mailbox", "tests.standins", "tests.tossed"]
+pytest_plugins = ["tests.groups", "tests.mailbox", "tests.standins", "tests.tossed"]
 
 FAILURES = servers.ROOT / ".cache/failures"
 as_started = {each: each._read for each in (clocks.wall, clocks.business)}  # how the clocks run
@@ -61,16 +61,6 @@ def pytest_configure(config: pytest.Config) -> None:
 def pytest_unconfigure(config: pytest.Config) -> None:
     if shared in config.stash:
         config.stash[shared].stop()
-
-
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Stories in the browser share one running application, so one worker takes all of them."""
-    for item in items:
-        folder = item.path.relative_to(servers.ROOT / "tests").parts[0]
-        if folder in {"journeys", "faults"}:
-            item.add_marker(pytest.mark.xdist_group(folder))
-        elif "own_elasticsearch" in getattr(item, "fixturenames", ()):
-            item.add_marker(pytest.mark.xdist_group("faults"))  # one worker starts it, and no other one
 
 
 @pytest.hookimpl(wrapper=True)
@@ -148,9 +138,9 @@ def elasticsearch(elasticsearch_url: str, worker_id: str) -> ElasticsearchForTes
 
 
 @pytest.fixture(scope="session")
-def _second_elasticsearch(shared_servers: None) -> Iterator[servers.Elasticsearch]:
+def _second_elasticsearch(shared_servers: None, worker_id: str) -> Iterator[servers.Elasticsearch]:
     _skip_unless_wanted()
-    server = servers.Elasticsearch(Path(os.environ[servers.FOLDER]) / "elasticsearch-to-stop")
+    server = servers.Elasticsearch(Path(os.environ[servers.FOLDER]) / f"elasticsearch-{worker_id}")
     try:
         server.start()
     except NotStarted as reason:
