@@ -34,6 +34,7 @@ from tests import servers
 if TYPE_CHECKING:
     from tests.mailbox import Mailbox
     from tests.standins import OAuth
+    from tests.tossed import PracticeToss
 
 pytest_plugins = ["tests.groups", "tests.mailbox", "tests.standins", "tests.tossed"]
 
@@ -299,10 +300,18 @@ def make_live(
 
 @pytest.fixture(scope="session")
 def live(
-    shared_servers: None, mail_server: "Mailbox", oauth_process: "OAuth", worker_id: str
+    shared_servers: None,
+    mail_server: "Mailbox",
+    oauth_process: "OAuth",
+    toss_process: "PracticeToss",
+    worker_id: str,
 ) -> Iterator[servers.Live]:
     """The application of the journeys: web, worker and scheduler, one for each worker of the run. Sign up who you need."""
-    outside = {"NENE_SMTP_URL": mail_server.smtp_url, **standins.oauth_settings(oauth_process.port)}
+    outside = {
+        "NENE_SMTP_URL": mail_server.smtp_url,
+        **standins.oauth_settings(oauth_process.port),
+        **standins.toss_settings(toss_process.port),
+    }
     one = servers.Live(f"live_{worker_id}", **outside)
     try:
         one.start()
