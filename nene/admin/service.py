@@ -48,7 +48,7 @@ def grant_by_email(session: Session, *, email: str, amount: int, note: str, by: 
 def refund_by_email(*, email: str, note: str, by: int | None) -> int:
     """Send back as money what whoever has the e-mail has left of every charge, and tell them (M15).
 
-    Gives how many refunds were asked for. Opens transactions of its own. Raises NotThere, GatewayAway, NotCancelable.
+    Gives how many refunds were asked for. Opens transactions of its own. Raises NotThere, GatewayAway.
     """
     with reading() as session:
         member = user.find_by_email(session, email)

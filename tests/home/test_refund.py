@@ -91,7 +91,7 @@ def test_money_is_offered_before_the_password(client: FlaskClient, kim: int, tos
     second = stage.paid(toss, kim, 20_000)
     spend(kim, FREE + 4_000)
     page = client.get(LEAVE).text
-    assert [f'data-id="{one}"' in page for one in (order, second)] == [True, True]
+    assert all(f'data-id="{one}"' in page and f'href="/payments/{one}"' in page for one in (order, second))
     assert all(f'value="{won}"' in page for won in (6_000, 20_000, 26_000, -26_000, 0))
     assert "26,000원 돌려받기" in page
     assert f'action="{REFUND}"' in page
@@ -323,6 +323,7 @@ def test_a_payment_on_its_way_keeps_from_leaving(
     before = stage.status(order_id)
     page = client.get(LEAVE).text
     assert OPEN[begun] in page
+    assert f'<a href="/payments/{order_id}">' in page
     assert 'hx-trigger="every 10s"' in page
     assert 'name="password"' not in page
     for path in (LEAVE, REFUND):

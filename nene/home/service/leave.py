@@ -90,7 +90,7 @@ def leaving_of(session: Session, user_id: int) -> Leaving:
 def refund_rests(*, user_id: int) -> int:
     """Send back as money what is left of every paid charge, before leaving (M15); gives how many refunds were asked for.
 
-    Opens transactions of its own. Raises CannotLeave, GatewayAway, NotCancelable, NotThere; nothing is done then.
+    Opens transactions of its own. Raises CannotLeave, GatewayAway, NotThere; nothing is done then.
     """
     with reading() as session:
         reasons = leaving_of(session, user_id).reasons
