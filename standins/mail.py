@@ -28,8 +28,7 @@ from nene.kernel.settings import Settings
 LOOPBACK = "127.0.0.1"
 KEPT = 200  # mails
 LARGEST = 1_000_000  # bytes
-HANGS = 3600.0  # seconds
-ANSWERS = {"take": "250 OK", "fail": "451 try again later", "refuse": "550 no such mailbox", "hang": ""}
+ANSWERS = {"take": "250 OK", "fail": "451 try again later", "refuse": "550 no such mailbox", "hang": "", "lose": ""}
 LINK = re.compile(r"https?://[^\s<>]+")
 
 
@@ -59,6 +58,7 @@ class Box:
         self._mails: deque[Mail] = deque(maxlen=KEPT)
         self._numbers = count(1)
         self.mode = "take"
+        self.hanging = 0
 
     @property
     def mails(self) -> list[Mail]:
@@ -99,9 +99,14 @@ class Receiver:
     async def handle_MAIL(  # noqa: N802 - the library's name
         self, _server: SMTP, _session: Session, envelope: Envelope, address: str, options: list[str]
     ) -> str:
-        """Fail or hang if told to."""
+        """Fail if told to, or hang until told otherwise."""
         if self._box.mode == "hang":
-            await asyncio.sleep(HANGS)
+            self._box.hanging += 1
+            try:
+                while self._box.mode == "hang":  # noqa: ASYNC110 - another thread is told
+                    await asyncio.sleep(0.05)
+            finally:
+                self._box.hanging -= 1
         if self._box.mode == "fail":
             return ANSWERS["fail"]
         envelope.mail_from, envelope.mail_options = address, options
@@ -116,10 +121,12 @@ class Receiver:
         envelope.rcpt_tos.append(address)
         return ANSWERS["take"]
 
-    async def handle_DATA(self, _server: SMTP, _session: Session, envelope: Envelope) -> str:  # noqa: N802 - likewise
-        """Take the mail, once for each address."""
+    async def handle_DATA(self, server: SMTP, _session: Session, envelope: Envelope) -> str:  # noqa: N802 - likewise
+        """Take the mail, once for each address, and lose the receipt if told to."""
         for address in envelope.rcpt_tos:
             self._box.put(envelope.original_content or b"", address)
+        if self._box.mode == "lose" and server.transport is not None:
+            server.transport.close()
         return ANSWERS["take"]
 
 
@@ -139,7 +146,7 @@ def create_page(box: Box) -> Flask:
     @app.get("/control")
     def control() -> dict[str, Any]:
         mails = [{**asdict(mail), "links": mail.links} for mail in box.mails]
-        return {"mode": box.mode, "mails": mails}
+        return {"mode": box.mode, "hanging": box.hanging, "mails": mails}
 
     @app.put("/control")
     def tell() -> dict[str, Any]:

@@ -13,7 +13,7 @@ from flask import Flask
 from pydantic import TypeAdapter
 from sqlalchemy import select
 
-from nene.kernel import outbox
+from nene.kernel import mail, outbox
 from nene.kernel import settings as current
 from nene.kernel.db import reading
 from nene.kernel.embedded import free_port
@@ -24,7 +24,7 @@ from tests.crowd import wait_until
 
 
 class Mailbox:
-    """What was sent, and how the next mails fare: `mode` is take, fail, refuse or hang."""
+    """What was sent, and how the next mails fare: `mode` is take, fail, refuse, hang or lose."""
 
     def __init__(self) -> None:
         self.port, page_port = free_port(), free_port()
@@ -42,17 +42,21 @@ class Mailbox:
         """Forget everything, and take mail again."""
         requests.delete(f"{self.url}/control", timeout=5).raise_for_status()
 
+    def hanging(self) -> int:
+        """How many wait for an answer at this moment."""
+        return int(requests.get(f"{self.url}/control", timeout=5).json()["hanging"])
+
     def mails(self, to: str | None = None) -> list[dict[str, Any]]:
         """What arrived, newest first."""
         found = requests.get(f"{self.url}/control", timeout=5).json()["mails"]
-        return [mail for mail in found if to in {None, mail["to"]}]
+        return [one for one in found if to in {None, one["to"]}]
 
     def wait(self, to: str, subject: str = "") -> dict[str, Any]:
         """The newest mail to an address with this in its subject, once it is there."""
         found: list[dict[str, Any]] = []
 
         def arrived() -> bool:
-            found[:] = [mail for mail in self.mails(to) if subject in mail["subject"]]
+            found[:] = [one for one in self.mails(to) if subject in one["subject"]]
             return bool(found)
 
         wait_until(arrived)
@@ -90,6 +94,7 @@ def mail_server() -> Iterator[Mailbox]:
 def mailbox(app: Flask, mail_server: Mailbox) -> Iterator[Mailbox]:
     """Empty, and where the application of `client` sends its mail."""
     mail_server.empty()
+    mail._gate.cache_clear()
     usual = current.current()
     current.use(usual.model_copy(update={"smtp_url": TypeAdapter(SmtpUrl).validate_python(mail_server.smtp_url)}))
     yield mail_server

@@ -1,12 +1,16 @@
 """Mail: letters from templates, handed in over SMTP. Only a job sends one, with no transaction open."""
 
 import smtplib
+import socket
 import ssl
+import threading
 from contextlib import closing, suppress
 from email.headerregistry import Address
 from email.message import EmailMessage
-from email.utils import make_msgid
+from functools import cache
 from pathlib import Path
+from secrets import token_hex
+from typing import Any
 from urllib.parse import unquote, urlsplit
 
 import structlog
@@ -14,11 +18,14 @@ from flask_babel import gettext, ngettext
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from nene.kernel import settings
+from nene.kernel.breaker import Gate
 from nene.kernel.clock import wall
 from nene.kernel.settings import SmtpUrl
 
 SENDER = "내돈네돈"
-TIMEOUT = 10.0  # seconds for each exchange
+TIMEOUT, LONGEST = 10.0, 30.0  # seconds to connect and for each exchange, and for all of them together
+SENDING = 2  # letters at a time: a quarter of the threads of jobs (Procfile)
+FAILURES, PAUSE = 3, 30.0  # without an answer in a row, before nothing is handed in for so many seconds
 PORTS = {"smtp": 587, "smtps": 465}
 FINAL = 500  # and above: asking again would be answered the same
 _letters = Environment(
@@ -35,42 +42,85 @@ class MailAway(Exception):
     """The mail server is away, slow, not set up, or did not take the mail for now."""
 
 
+def new_id() -> str:
+    """Names a letter, for however often it is handed in."""
+    return token_hex(16)
+
+
 def write(template: str, **values: object) -> tuple[str, str]:
     """Subject and text of a mail: the first line of `templates/mail/<template>.txt`, and what follows it."""
     subject, text = _letters.get_template(f"{template}.txt").render(values).split("\n", 1)
     return subject, text.strip() + "\n"
 
 
-def deliver(to: str, subject: str, text: str) -> None:
-    """Hand a mail to the server of NENE_SMTP_URL, in at most some times 10 seconds. Raises MailAway.
+def deliver(to: str, subject: str, text: str, *, letter_id: str) -> None:
+    """Hand a mail to the server of NENE_SMTP_URL, in less than a minute. Raises MailAway; NotAsked, nothing sent.
 
-    An address that the server refuses for good is noted, and that is all: there is nobody to write to.
+    With the same `letter_id` it is the same mail for whoever gets it twice, because our server's answer was lost. An
+    address that the server refuses for good is noted, and that is all: there is nobody to write to.
     """
     url = settings.current().smtp_url
     if url is None:
         message = "NENE_SMTP_URL is not set"
         raise MailAway(message)
-    letter = _letter(to, subject, text)
-    try:
-        _hand_in(url, letter, _in_ascii(to))
-    except smtplib.SMTPRecipientsRefused as refused:
-        status = min(code for code, _text in refused.recipients.values())
-        if status < FINAL:
-            raise MailAway(str(status)) from None
-        log.warning("mail.refused", status=status)
-    except OSError as error:
-        # Only the kind: what a server says may repeat the address.
-        raise MailAway(type(error).__name__) from None
+    letter = _letter(to, subject, text, letter_id)
+    gate = _gate(url)
+    with gate.seat():
+        try:
+            _hand_in(url, letter, _in_ascii(to))
+            gate.learn(answered=True)
+        except smtplib.SMTPRecipientsRefused as refused:
+            gate.learn(answered=True)
+            _judge(min(code for code, _text in refused.recipients.values()))
+        except OSError as error:
+            silent = isinstance(error, smtplib.SMTPServerDisconnected) or not isinstance(error, smtplib.SMTPException)
+            gate.learn(answered=not silent)
+            # Only the kind: what a server says may repeat the address.
+            raise MailAway(type(error).__name__) from None
 
 
-def _letter(to: str, subject: str, text: str) -> EmailMessage:
+class _Plain(smtplib.SMTP):
+    """Hangs up after LONGEST: a server that says a little now and then never runs into a time-out."""
+
+    def connect(self, *where: Any, **more: Any) -> tuple[int, bytes]:
+        self._end = threading.Timer(LONGEST, self._hang_up)
+        self._end.daemon = True
+        self._end.start()
+        return super().connect(*where, **more)
+
+    def close(self) -> None:
+        self._end.cancel()
+        super().close()
+
+    def _hang_up(self) -> None:
+        if self.sock is not None:
+            with suppress(OSError):
+                socket.socket.shutdown(self.sock, socket.SHUT_RDWR)
+
+
+class _Encrypted(_Plain, smtplib.SMTP_SSL):
+    """The same, with TLS from the first byte on."""
+
+
+@cache
+def _gate(_url: SmtpUrl) -> Gate:
+    return Gate(threading.BoundedSemaphore(SENDING), failures=FAILURES, pause=PAUSE)
+
+
+def _judge(status: int) -> None:
+    if status < FINAL:
+        raise MailAway(str(status)) from None
+    log.warning("mail.refused", status=status)
+
+
+def _letter(to: str, subject: str, text: str, letter_id: str) -> EmailMessage:
     given = settings.current()
     letter = EmailMessage()
     letter["From"] = str(Address(SENDER, addr_spec=given.mail_from))
     letter["To"] = _in_ascii(to)
     letter["Subject"] = subject
     letter["Date"] = wall.now()
-    letter["Message-ID"] = make_msgid(domain=_host())
+    letter["Message-ID"] = f"<{letter_id}@{_host()}>"
     letter["Auto-Submitted"] = "auto-generated"  # so that no holiday notice comes back
     letter.set_content(text)
     return letter
@@ -80,9 +130,9 @@ def _hand_in(url: SmtpUrl, letter: EmailMessage, to: str) -> None:
     host, port, name = str(url.host), url.port or PORTS[url.scheme], _host()
     encrypted = ssl.create_default_context()
     made = (
-        smtplib.SMTP_SSL(host, port, name, timeout=TIMEOUT, context=encrypted)
+        _Encrypted(host, port, name, timeout=TIMEOUT, context=encrypted)
         if url.scheme == "smtps"
-        else smtplib.SMTP(host, port, name, timeout=TIMEOUT)
+        else _Plain(host, port, name, timeout=TIMEOUT)
     )
     with closing(made) as server:
         server.ehlo()

@@ -15,7 +15,7 @@ import structlog
 from dramatiq.brokers.redis import RedisBroker
 from dramatiq.errors import DramatiqError
 from redis.exceptions import RedisError
-from sqlalchemy import BigInteger, ColumnElement, Identity, Index, Text, delete, func, select
+from sqlalchemy import BigInteger, ColumnElement, Identity, Index, Text, delete, func, or_, select, update
 from sqlalchemy.dialects.postgresql import JSONB, insert
 from sqlalchemy.orm import Mapped, Session, mapped_column
 from sqlalchemy.types import DateTime
@@ -50,6 +50,9 @@ class Outbox(Base):
     due_at: Mapped[datetime] = mapped_column(DateTime(timezone=True), comment="when the relay sends it again")
     sends: Mapped[int] = mapped_column(default=0, comment="how often the relay has sent it")
     failures: Mapped[int] = mapped_column(default=0)
+    taken_until: Mapped[datetime | None] = mapped_column(
+        DateTime(timezone=True), comment="till then one worker does it, and no other one"
+    )
 
 
 class DeadLetter(Base):
@@ -97,12 +100,16 @@ def enqueue(session: Session, name: str, *args: int | str, key: str | None = Non
         after_commit(session, partial(_send, job_id, name))
 
 
-def actor(name: str) -> Callable[[F], F]:
-    """Declare a job that opens its own transactions and may run twice: `run(*args)`."""
+def actor(name: str, *, alone_for: timedelta | None = None) -> Callable[[F], F]:
+    """Declare a job that opens its own transactions and may run twice: `run(*args)`.
+
+    With `alone_for` it does not run twice at the same time, unless it takes longer than that. It runs again after its
+    worker died, that much later.
+    """
 
     def declare(run: F) -> F:
         def perform(job_id: int) -> None:
-            job = in_transaction(_find, job_id, name)
+            job = in_transaction(_take, job_id, name, alone_for) if alone_for else in_transaction(_find, job_id, name)
             if job is not None:
                 run(*job)
                 in_transaction(_done, job_id, name)
@@ -167,6 +174,7 @@ def _declare(name: str, perform: Callable[[int], None]) -> None:
         try:
             perform(job_id)
         except NotAsked:
+            in_transaction(_put_off, job_id)
             log.info("job.put_off", job=name, job_id=job_id)  # no failure; the relay sends it again
         except Exception as error:
             log.exception("job.failed", job=name, job_id=job_id)
@@ -189,6 +197,17 @@ def _find(session: Session, job_id: int, name: str) -> list[Any] | None:
     return session.scalar(select(Outbox.args).where(Outbox.id == job_id, Outbox.name == name))
 
 
+def _take(session: Session, job_id: int, name: str, alone_for: timedelta) -> list[Any] | None:
+    now = wall.now()
+    free = or_(Outbox.taken_until.is_(None), Outbox.taken_until <= now)
+    taken = update(Outbox).where(Outbox.id == job_id, Outbox.name == name, free).values(taken_until=now + alone_for)
+    return session.scalar(taken.returning(Outbox.args))
+
+
+def _put_off(session: Session, job_id: int) -> None:
+    session.execute(update(Outbox).where(Outbox.id == job_id).values(taken_until=None))
+
+
 def _done(session: Session, job_id: int, name: str) -> list[Any] | None:
     # The name too: a message that is older than a restored database may carry the id of another job.
     return session.scalar(delete(Outbox).where(Outbox.id == job_id, Outbox.name == name).returning(Outbox.args))
@@ -209,6 +228,7 @@ def _failed(session: Session, job_id: int, error: str) -> None:
     else:
         job.due_at = wall.now() + RETRY_AFTER[job.failures]
         job.failures += 1
+        job.taken_until = None
 
 
 def _resend(session: Session) -> int:

@@ -1,12 +1,15 @@
 """Mail goes out over SMTP as it was written, and a server that is away is said to be away."""
 
 import socket
+import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from pathlib import Path
 from ssl import PROTOCOL_TLS_SERVER, SSLContext
+from time import monotonic
 
 import pytest
 import requests
@@ -19,11 +22,13 @@ from flask import Flask
 from pydantic import TypeAdapter
 
 from nene.kernel import mail, settings
+from nene.kernel.breaker import NotAsked
 from nene.kernel.embedded import free_port
 from nene.kernel.mail import MailAway
 from nene.kernel.settings import SmtpUrl
 from standins.mail import Box, Receiver
 from tests.conftest import Clocks
+from tests.crowd import wait_until
 from tests.mailbox import Mailbox
 
 KIM = "kim@example.com"
@@ -85,7 +90,12 @@ class Secure:
 
 def test_a_mail_arrives_as_it_was_written(mailbox: Mailbox, clock: Clocks) -> None:
     clock.stop_at(datetime(2026, 11, 1, 3, 0, tzinfo=UTC))
-    mail.deliver(KIM, "이메일을 확인해 주세요", "안녕하세요.\n링크: http://localhost:8000/confirm-email/x\n.\n끝\n")
+    mail.deliver(
+        KIM,
+        "이메일을 확인해 주세요",
+        "안녕하세요.\n링크: http://localhost:8000/confirm-email/x\n.\n끝\n",
+        letter_id="letter",
+    )
     (got,) = mailbox.mails()
     headers = got["headers"]
     assert (got["to"], headers["To"], got["subject"]) == (KIM, KIM, "이메일을 확인해 주세요")
@@ -93,19 +103,21 @@ def test_a_mail_arrives_as_it_was_written(mailbox: Mailbox, clock: Clocks) -> No
     assert got["text"] == "안녕하세요.\n링크: http://localhost:8000/confirm-email/x\n.\n끝\n"
     assert got["links"] == ["http://localhost:8000/confirm-email/x"]
     assert parsedate_to_datetime(headers["Date"]) == datetime(2026, 11, 1, 3, 0, tzinfo=UTC)
-    assert headers["Message-ID"].endswith("@localhost>")
+    assert headers["Message-ID"] == "<letter@localhost>"
     assert headers["Auto-Submitted"] == "auto-generated"
 
 
-def test_each_mail_has_its_own_message_id(mailbox: Mailbox) -> None:
-    for _time in range(2):
-        mail.deliver(KIM, "하나", "둘")
-    first, second = (got["headers"]["Message-ID"] for got in mailbox.mails())
-    assert first != second
+def test_a_letter_that_is_handed_in_twice_is_known_as_the_same(mailbox: Mailbox) -> None:
+    one, other = mail.new_id(), mail.new_id()
+    for letter_id in (one, one, other):
+        mail.deliver(KIM, "하나", "둘", letter_id=letter_id)
+    third, second, first = (got["headers"]["Message-ID"] for got in mailbox.mails())
+    assert first == second == f"<{one}@localhost>"
+    assert third == f"<{other}@localhost>"
 
 
 def test_a_domain_in_hangul_is_written_as_servers_know_it(mailbox: Mailbox) -> None:
-    mail.deliver("김@한국.kr", "하나", "둘")
+    mail.deliver("김@한국.kr", "하나", "둘", letter_id="letter")
     assert [got["to"] for got in mailbox.mails()] == ["김@xn--3e0b707e.kr"]
 
 
@@ -114,12 +126,12 @@ def test_a_domain_in_hangul_is_written_as_servers_know_it(mailbox: Mailbox) -> N
 )
 def test_no_header_can_be_slipped_in(mailbox: Mailbox, to: str, subject: str) -> None:
     with pytest.raises(ValueError, match="linefeed"):
-        mail.deliver(to, subject, "둘")
+        mail.deliver(to, subject, "둘", letter_id="letter")
     assert mailbox.mails() == []
 
 
 def test_a_list_of_addresses_reaches_nobody_else(mailbox: Mailbox) -> None:
-    mail.deliver("kim@example.com, spy@evil.test", "하나", "둘")
+    mail.deliver("kim@example.com, spy@evil.test", "하나", "둘", letter_id="letter")
     assert [got["to"] for got in mailbox.mails()] != ["spy@evil.test"]
     assert len(mailbox.mails()) <= 1
 
@@ -136,13 +148,13 @@ def test_a_letter_has_its_subject_in_its_first_line(app: Flask, template: str) -
 @pytest.mark.usefixtures("app")
 def test_nowhere_to_hand_it_in_counts_as_away() -> None:
     with sending_to(None), pytest.raises(MailAway):
-        mail.deliver(KIM, "하나", "둘")
+        mail.deliver(KIM, "하나", "둘", letter_id="letter")
 
 
 @pytest.mark.usefixtures("app")
 def test_a_server_that_is_down_is_away() -> None:
     with sending_to(f"smtp://127.0.0.1:{free_port()}"), pytest.raises(MailAway):
-        mail.deliver(KIM, "하나", "둘")
+        mail.deliver(KIM, "하나", "둘", letter_id="letter")
 
 
 @pytest.mark.usefixtures("app")
@@ -151,22 +163,76 @@ def test_a_server_that_says_nothing_is_given_up(monkeypatch: pytest.MonkeyPatch)
     with socket.create_server(("127.0.0.1", 0)) as silent:
         port = silent.getsockname()[1]
         with sending_to(f"smtp://127.0.0.1:{port}"), pytest.raises(MailAway):
-            mail.deliver(KIM, "하나", "둘")
+            mail.deliver(KIM, "하나", "둘", letter_id="letter")
 
 
 def test_a_server_that_hangs_in_the_middle_is_given_up(mailbox: Mailbox, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(mail, "TIMEOUT", 0.2)
     mailbox.tell("hang")
     with pytest.raises(MailAway):
-        mail.deliver(KIM, "하나", "둘")
+        mail.deliver(KIM, "하나", "둘", letter_id="letter")
+
+
+@pytest.mark.usefixtures("app")
+def test_a_server_that_talks_without_end_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(mail, "LONGEST", 0.3)
+    with socket.create_server(("127.0.0.1", 0)) as chatty:
+
+        def chat() -> None:
+            caller, _address = chatty.accept()
+            with caller, suppress(OSError):
+                while True:
+                    caller.sendall(b"220-one moment\r\n")
+                    threading.Event().wait(0.02)
+
+        threading.Thread(target=chat, daemon=True).start()
+        began = monotonic()
+        with sending_to(f"smtp://127.0.0.1:{chatty.getsockname()[1]}"), pytest.raises(MailAway):
+            mail.deliver(KIM, "하나", "둘", letter_id="letter")
+        assert monotonic() - began < mail.TIMEOUT
+
+
+def test_few_letters_go_at_a_time_and_none_to_who_does_not_answer(
+    mailbox: Mailbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(mail, "PAUSE", 0.5)
+    mailbox.tell("hang")
+    with ThreadPoolExecutor(mail.SENDING) as threads:
+        waiting = [
+            threads.submit(mail.deliver, KIM, "하나", "둘", letter_id=f"{number}") for number in range(mail.SENDING)
+        ]
+        wait_until(lambda: mailbox.hanging() == mail.SENDING)
+        with pytest.raises(NotAsked):
+            mail.deliver(KIM, "하나", "둘", letter_id="letter")
+        mailbox.tell("take")
+        for each in waiting:
+            each.result()
+    assert len(mailbox.mails()) == mail.SENDING
+    mailbox.tell("hang")
+    monkeypatch.setattr(mail, "TIMEOUT", 0.2)
+    for _silence in range(mail.FAILURES):
+        with pytest.raises(MailAway):
+            mail.deliver(KIM, "하나", "둘", letter_id="letter")
+    with pytest.raises(NotAsked):
+        mail.deliver(KIM, "하나", "둘", letter_id="letter")
+
+
+def test_a_server_that_says_no_has_answered(mailbox: Mailbox) -> None:
+    mailbox.tell("fail")
+    for _time in range(mail.FAILURES + 1):
+        with pytest.raises(MailAway):
+            mail.deliver(KIM, "하나", "둘", letter_id="letter")
+    mailbox.tell("take")
+    mail.deliver(KIM, "하나", "둘", letter_id="letter")
+    assert len(mailbox.mails()) == 1
 
 
 def test_what_is_refused_for_now_counts_as_away(mailbox: Mailbox) -> None:
     mailbox.tell("fail")
     with pytest.raises(MailAway):
-        mail.deliver(KIM, "하나", "둘")
+        mail.deliver(KIM, "하나", "둘", letter_id="letter")
     mailbox.tell("take")
-    mail.deliver(KIM, "하나", "둘")
+    mail.deliver(KIM, "하나", "둘", letter_id="letter")
     assert len(mailbox.mails()) == 1
 
 
@@ -174,7 +240,7 @@ def test_an_address_that_is_refused_for_good_is_not_tried_again(
     mailbox: Mailbox, capsys: pytest.CaptureFixture[str]
 ) -> None:
     mailbox.tell("refuse")
-    mail.deliver(KIM, "하나", "둘")
+    mail.deliver(KIM, "하나", "둘", letter_id="letter")
     said = capsys.readouterr().out
     assert "mail.refused" in said
     assert "550" in said
@@ -184,7 +250,7 @@ def test_an_address_that_is_refused_for_good_is_not_tried_again(
 def test_what_is_raised_names_nobody(mailbox: Mailbox) -> None:
     mailbox.tell("fail")
     with pytest.raises(MailAway) as raised:
-        mail.deliver(KIM, "하나", "둘")
+        mail.deliver(KIM, "하나", "둘", letter_id="letter")
     assert "kim" not in str(raised.value)
     assert raised.value.__suppress_context__
 
@@ -195,7 +261,7 @@ def test_a_password_goes_over_tls(certificate: SSLContext, scheme: str) -> None:
     server = Secure(certificate, at_once=scheme == "smtps")
     server.controller.start()
     with sending_to(f"{scheme}://nene%40example.com:p%40ss%3Aword@localhost:{server.port}"):
-        mail.deliver(KIM, "하나", "둘")
+        mail.deliver(KIM, "하나", "둘", letter_id="letter")
     server.controller.stop()
     assert [got.to for got in server.box.mails] == [KIM]
     assert server.given == [("nene@example.com", "p@ss:word")]
@@ -206,7 +272,7 @@ def test_a_wrong_password_counts_as_away(certificate: SSLContext) -> None:
     server = Secure(certificate)
     server.controller.start()
     with sending_to(f"smtp://nene:wrong@localhost:{server.port}"), pytest.raises(MailAway):
-        mail.deliver(KIM, "하나", "둘")
+        mail.deliver(KIM, "하나", "둘", letter_id="letter")
     server.controller.stop()
     assert server.box.mails == []
 
@@ -219,20 +285,20 @@ def test_a_server_that_nobody_vouches_for_gets_nothing(
     server = Secure(certificate)
     server.controller.start()
     with sending_to(f"smtp://nene:p%40ss%3Aword@localhost:{server.port}"), pytest.raises(MailAway):
-        mail.deliver(KIM, "하나", "둘")
+        mail.deliver(KIM, "하나", "둘", letter_id="letter")
     server.controller.stop()
     assert (server.box.mails, server.given) == ([], [])
 
 
 def test_a_password_is_not_sent_in_the_clear(mailbox: Mailbox) -> None:
     with sending_to(f"smtp://nene:secret@127.0.0.1:{mailbox.port}"), pytest.raises(MailAway):
-        mail.deliver(KIM, "하나", "둘")
+        mail.deliver(KIM, "하나", "둘", letter_id="letter")
     assert mailbox.mails() == []
 
 
 def test_the_page_shows_what_arrived(mailbox: Mailbox) -> None:
-    mail.deliver(KIM, "첫째 <b>", "가 http://localhost:8000/a?b=1&c=2 나")
-    mail.deliver("lee@example.com", "둘째", "다")
+    mail.deliver(KIM, "첫째 <b>", "가 http://localhost:8000/a?b=1&c=2 나", letter_id="letter")
+    mail.deliver("lee@example.com", "둘째", "다", letter_id="letter")
     page = requests.get(mailbox.url, timeout=5)
     assert page.text.index("둘째") < page.text.index("첫째 &lt;b&gt;")
     assert page.headers["Cache-Control"] == "no-store"

@@ -1,6 +1,8 @@
 """What must happen after a commit happens, once, whatever is away meanwhile (R5)."""
 
+import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from functools import partial
 from itertools import pairwise
@@ -19,6 +21,7 @@ from nene.kernel.outbox import DeadLetter, Outbox
 from nene.point import service as point
 from nene.point.models import PointAccount
 from tests.conftest import Clocks, Race
+from tests.crowd import wait_until
 
 pytestmark = pytest.mark.usefixtures("committed")
 
@@ -29,6 +32,7 @@ class Worker:
     def __init__(self) -> None:
         self.done: list[int] = []
         self.broken = False
+        self.inside, self.leave = threading.Event(), threading.Event()
         self.queue = dramatiq.get_broker()
 
     def run(self) -> int:
@@ -58,6 +62,14 @@ def worker(app: Flask, monkeypatch: pytest.MonkeyPatch) -> Iterator[Worker]:
     @outbox.actor("test.long")
     def long(number: int) -> None:
         made.done.append(number)
+
+    @outbox.actor("test.alone", alone_for=timedelta(minutes=2))
+    def alone(number: int) -> None:
+        if made.broken:
+            raise ZeroDivisionError
+        made.done.append(number)
+        made.inside.set()
+        assert made.leave.wait(30)
 
     redis.client().flushdb()
     yield made
@@ -157,6 +169,42 @@ def test_one_job_with_a_key_waits_at_a_time(worker: Worker) -> None:
     worker.run()
     ask(key="tick")
     assert count(Outbox) == 1
+
+
+def test_a_job_that_is_alone_is_done_by_one_worker_at_a_time(worker: Worker, app: Flask, clock: Clocks) -> None:
+    ask("test.alone")
+    with reading() as session:
+        job_id = session.scalar(select(Outbox.id)) or 0
+
+    def perform() -> None:
+        with app.app_context():
+            outbox.perform("test.alone", job_id)
+
+    clock.wall.stop_at(wall.now())
+    with ThreadPoolExecutor(2) as threads:
+        first = threads.submit(perform)
+        assert worker.inside.wait(30)
+        perform()  # sent once more, because it takes a while
+        assert worker.done == [7]
+        clock.wall.stop_at(wall.now() + timedelta(minutes=2))  # by then its worker has died
+        second = threads.submit(perform)
+        wait_until(lambda: worker.done == [7, 7])
+        worker.leave.set()
+        first.result()
+        second.result()
+    assert count(Outbox) == 0
+
+
+def test_a_job_that_is_alone_and_fails_is_free_at_once(worker: Worker) -> None:
+    worker.broken = True
+    ask("test.alone")
+    worker.run()
+    worker.broken = False
+    worker.leave.set()
+    with reading() as session:
+        job_id = session.scalar(select(Outbox.id)) or 0
+    outbox.perform("test.alone", job_id)
+    assert (worker.done, count(Outbox)) == ([7], 0)
 
 
 def test_the_lag_is_that_of_the_oldest_job(worker: Worker, clock: Clocks) -> None:

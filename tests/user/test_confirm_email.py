@@ -140,7 +140,7 @@ def test_a_user_who_left_gets_no_mail(kim: FlaskClient, mailbox: Mailbox) -> Non
     with reading() as session:
         user_id = session.scalars(select(User.id)).one()
     in_transaction(lambda session: service.lock_account(session, user_id).withdraw(world.NOW))
-    tasks.user.send_confirmation(user_id)
+    tasks.user.send_confirmation(user_id, "letter")
     assert mailbox.mails() == []
 
 

@@ -358,7 +358,7 @@ def test_mail_that_is_never_taken_becomes_a_dead_letter(client: FlaskClient, mai
 
 def test_a_job_that_runs_twice_sends_the_same_mail_again(client: FlaskClient, kim: int, mailbox: Mailbox) -> None:
     for _time in range(2):
-        tasks.user.send_reset(kim)
+        tasks.user.send_reset(kim, "letter")
     first, second = mailbox.mails(EMAIL)
     assert (first["subject"], len(first["links"])) == (second["subject"], 1)
     site = settings.current().site

@@ -8,7 +8,7 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
-from nene.kernel import audit, outbox, settings
+from nene.kernel import audit, mail, outbox, settings
 from nene.kernel.auth import SignedIn
 from nene.kernel.clock import business, seoul_date, wall
 from nene.kernel.errors import NotThere, Refusal
@@ -121,7 +121,7 @@ def ask_to_confirm(session: Session, user_id: int) -> bool:
     user = queries.find_user(session, user_id)
     if user is None or user.email is None or user.email_verified_at is not None:
         return False
-    outbox.enqueue(session, "user.send_confirmation", user_id)
+    outbox.enqueue(session, "user.send_confirmation", user_id, mail.new_id())
     return True
 
 

@@ -9,7 +9,7 @@ from datetime import timedelta
 
 from sqlalchemy.orm import Session
 
-from nene.kernel import audit, outbox, settings, tokens
+from nene.kernel import audit, mail, outbox, settings, tokens
 from nene.kernel.clock import wall
 from nene.user import queries
 from nene.user.errors import LinkStale
@@ -34,7 +34,7 @@ class Letter:
 def ask_to_reset(session: Session, email: str) -> None:
     """Ask for a letter with a link to whoever has the e-mail; as much work, and the same trace, for nobody (U14)."""
     user = queries.find_by_email(session, email)
-    outbox.enqueue(session, "user.send_reset", user.id if user else NOBODY)
+    outbox.enqueue(session, "user.send_reset", user.id if user else NOBODY, mail.new_id())
 
 
 def write_confirmation(session: Session, user_id: int) -> Letter | None:
