@@ -34,3 +34,9 @@ class NotProven(Refusal):
     """Who has no password leaves after a fresh sign-in, at most five minutes ago (U9)."""
 
     text: ClassVar = _("연결한 계정으로 본인인지 다시 확인해 주세요. 아직 탈퇴하지 않았어요.")
+
+
+class PasswordChanged(Refusal):
+    """Another password was set while this one was being checked (U9)."""
+
+    text: ClassVar = _("방금 비밀번호가 바뀌었어요. 새 비밀번호로 다시 해 주세요. 아직 탈퇴하지 않았어요.")

@@ -9,7 +9,7 @@ from flask_login import current_user, login_required
 
 from nene.challenge import service as challenge
 from nene.home import service
-from nene.home.errors import CannotLeave, NotProven, PointsLeft, RefundFirst
+from nene.home.errors import CannotLeave, NotProven, PasswordChanged, PointsLeft, RefundFirst
 from nene.home.forms import ClockForm, ProvenWithdrawForm, WithdrawForm
 from nene.kernel import auth, demo_clock, settings
 from nene.kernel.db import in_transaction, reading
@@ -87,14 +87,15 @@ def withdraw() -> Answer:
     try:
         if not ways.has_password and not around["proven"]:
             raise NotProven  # noqa: TRY301 - shown as the other refusals are
-        if isinstance(form, WithdrawForm) and not _is_password(form.password.data or ""):
+        checked = _checked_hash(form.password.data or "") if isinstance(form, WithdrawForm) else None
+        if checked is None and isinstance(form, WithdrawForm):
             form.blame("password", _("비밀번호가 맞지 않아요."))
             return show_form(LEAVE, LEAVE_PART, form, **around)
-        in_transaction(service.withdraw, user_id=current_user.id, gives_up=form.confirm.data)
+        in_transaction(service.withdraw, user_id=current_user.id, checked_hash=checked, gives_up=form.confirm.data)
     except PointsLeft as refusal:
         form.blame("confirm", refusal.message)
         return show_form(LEAVE, LEAVE_PART, form, status=refusal.status, **around)
-    except (CannotLeave, NotProven, RefundFirst) as refusal:
+    except (CannotLeave, NotProven, PasswordChanged, RefundFirst) as refusal:
         return show_refused(LEAVE, LEAVE_PART, refusal, **_leaving())
     except NotThere:
         log.info("withdraw.twice")  # pressed twice: the other press has done it
@@ -123,11 +124,12 @@ def _leaving() -> dict[str, Any]:
     return {"ways": ways, "leaving": leaving, "proven": proven, "form": form}
 
 
-def _is_password(given: str) -> bool:
+def _checked_hash(given: str) -> str | None:
+    """What the password was checked against, if it is the right one."""
     attempt = Attempt({f"password:{current_user.id}": 10}, minutes=15)
     with reading() as database:
         member = user.find_user(database, current_user.id)
-    if not user.check_password(member, given):
-        return False
+    if member is None or not user.check_password(member, given):
+        return None
     attempt.succeeded()
-    return True
+    return member.password_hash

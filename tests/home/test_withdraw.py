@@ -1,6 +1,7 @@
 """U9: leaving, what must be over first, and what stays."""
 
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 
 import pytest
@@ -28,6 +29,7 @@ from nene.user.models import User, UserSession
 from nene.user.terms import GONE
 from tests import world
 from tests.conftest import Clocks, Race
+from tests.held import hold, let_go
 from tests.world import NOW, START, night_after, noon
 
 POINTS = 5_000
@@ -54,7 +56,9 @@ def is_alive(user_id: int) -> bool:
 
 
 def leave(user_id: int, *, gives_up: bool = True) -> None:
-    in_transaction(service.withdraw, user_id=user_id, gives_up=gives_up)
+    with reading() as session:
+        checked_hash = session.get_one(User, user_id).password_hash
+    in_transaction(service.withdraw, user_id=user_id, checked_hash=checked_hash, gives_up=gives_up)
 
 
 def hosts(session: Session, user_id: int) -> int:
@@ -82,6 +86,27 @@ def test_the_password_is_needed(client: FlaskClient, kim: int, password: str, ht
     assert 'id="password-problem"' in answer.text
     assert "checked" in answer.text
     assert is_alive(kim)
+
+
+@pytest.mark.parametrize("htmx", [False, True])
+def test_a_password_that_changes_while_it_is_checked_is_checked_again(
+    client: FlaskClient, kim: int, htmx: bool
+) -> None:
+    held = hold("user_account", id=kim)
+
+    def change() -> None:
+        held.execute(text("UPDATE user_account SET password_hash = 'another' WHERE id = :id"), {"id": kim})
+        held.commit()
+
+    with ThreadPoolExecutor(1) as threads:
+        answer = threads.submit(world.post, client, "/me/withdraw", htmx=htmx, **BYE)
+        let_go(held, once_wait=1, then=change)
+        refused = answer.result()
+    assert refused.status_code == 409
+    assert "방금 비밀번호가 바뀌었어요. 새 비밀번호로 다시 해 주세요. 아직 탈퇴하지 않았어요." in refused.text
+    assert is_alive(kim)
+    with reading() as session:
+        assert point.balance_of(session, kim) == POINTS
 
 
 def test_points_must_be_given_up_in_so_many_words(client: FlaskClient, kim: int) -> None:

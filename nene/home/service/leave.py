@@ -10,7 +10,7 @@ from flask_babel import gettext as _
 from sqlalchemy.orm import Session
 
 from nene.challenge import service as challenge
-from nene.home.errors import CannotLeave, PointsLeft, RefundFirst
+from nene.home.errors import CannotLeave, PasswordChanged, PointsLeft, RefundFirst
 from nene.kernel import audit
 from nene.kernel.clock import wall
 from nene.kernel.db import reading
@@ -99,13 +99,14 @@ def refund_rests(*, user_id: int) -> int:
     return payment.refund_rests(user_id=user_id, by=user_id, why=WHY)
 
 
-def withdraw(session: Session, *, user_id: int, gives_up: bool) -> None:
+def withdraw(session: Session, *, user_id: int, checked_hash: str | None, gives_up: bool) -> None:
     """Leave for good: close the wallet, forget the person, keep the ledger.
 
-    Raises CannotLeave, RefundFirst, PointsLeft. The account is locked first, so that no stake, payment or refund slips
-    in beside it.
+    `checked_hash` is what the password was checked against; none of who has none. Raises PasswordChanged, CannotLeave,
+    RefundFirst, PointsLeft. The account is locked first, so that no stake, payment or refund slips in beside it.
     """
-    user.lock_account(session, user_id)
+    if user.lock_account(session, user_id).password_hash != checked_hash:
+        raise PasswordChanged
     leaving = leaving_of(session, user_id)
     reasons = [*leaving.reasons, *map(_goes_back, leaving.settling)]
     if reasons:
