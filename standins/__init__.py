@@ -17,13 +17,14 @@ OAUTH_PATHS = {  # authorize, token, userinfo and unlink, as the real ones are l
 def oauth_settings(port: int, providers: Iterable[str] = OAUTH_PATHS) -> dict[str, str]:
     """Kakao, Naver and Google, or some of them, played by standins/oauth.py."""
     known: dict[str, str] = {}
+    providers = tuple(providers)
     for provider in providers:
         paths = OAUTH_PATHS[provider]
         name = f"NENE_OAUTH_{provider.upper()}"
         known |= {f"{name}_CLIENT_ID": CLIENT_ID, f"{name}_CLIENT_SECRET": CLIENT_SECRET}
         for page, path in zip(("AUTHORIZE", "TOKEN", "USERINFO", "UNLINK"), paths, strict=True):
             known[f"{name}_{page}_URL"] = f"http://localhost:{port}/{provider}/{path}"
-    return known
+    return known | ({"NENE_OAUTH_GOOGLE_TELLS_AUTH_TIME": "true"} if "google" in providers else {})
 
 
 def mail_settings(port: int, page_port: int) -> dict[str, str]:

@@ -20,8 +20,11 @@ from urllib.parse import urlencode, urlsplit
 from zlib import crc32
 
 from flask import Flask, abort, jsonify, redirect, render_template, request
+from joserfc import jwt
+from joserfc.jwk import OctKey
 from werkzeug.wrappers import Response
 
+from nene.kernel.clock import wall
 from standins import CLIENT_ID, CLIENT_SECRET
 
 PORT = 9101
@@ -32,6 +35,7 @@ FAULTS = {
     "": "아무 일 없음",
     "state": "state가 바뀌어 돌아옴",
     "expired": "코드가 만료됨",
+    "stale": "로그인한 지 하루 지남 (구글)",
     "slow": "답이 늦음",
     "down": "점검 중 (503)",
     "nonsense": "토큰 대신 엉뚱한 답",
@@ -73,6 +77,7 @@ class Code:
     challenge: str
     fault: str
     born: float
+    tells_auth_time: bool = False
 
 
 @dataclass
@@ -122,7 +127,8 @@ def decide(provider: str) -> Response:
     born = monotonic() - (CODE_LIFE if fault == "expired" else 0)
     challenge = form.get("code_challenge", "") if form.get("code_challenge_method") == "S256" else ""
     with lock:
-        memory.codes[answer["code"]] = Code(provider, _person(provider), back, challenge, fault, born)
+        asked = "auth_time" in form.get("claims", "")
+        memory.codes[answer["code"]] = Code(provider, _person(provider), back, challenge, fault, born, asked)
     return redirect(f"{back}?{urlencode(answer)}", 303)
 
 
@@ -242,7 +248,16 @@ def _tokens(code: Code) -> Any:
         memory.access[access], memory.refresh[refresh] = code, code
         memory.linked.add((code.provider, code.person.id))
     life: Any = "3600" if code.provider == "naver" else 3600  # Naver sends it as text
-    return jsonify(access_token=access, refresh_token=refresh, token_type="bearer", expires_in=life)  # noqa: S106
+    more = {"id_token": _id_token(code)} if code.provider == "google" else {}
+    return jsonify(access_token=access, refresh_token=refresh, token_type="bearer", expires_in=life, **more)  # noqa: S106
+
+
+def _id_token(code: Code) -> str:
+    now = int(wall.now().timestamp())
+    claims = {"iss": "https://accounts.google.com", "aud": CLIENT_ID, "sub": code.person.id, "exp": now + 3600}
+    if code.tells_auth_time:
+        claims["auth_time"] = now - (86_400 if code.fault == "stale" else 5)
+    return jwt.encode({"alg": "HS256"}, claims, OctKey.generate_key(256))
 
 
 def _misbehaviour(fault: str) -> Any:

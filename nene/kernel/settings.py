@@ -70,6 +70,7 @@ class Settings(BaseSettings):
     oauth_google_token_url: WebUrl = Url(f"{GOOGLE}/token")
     oauth_google_userinfo_url: WebUrl = Url("https://openidconnect.googleapis.com/v1/userinfo")
     oauth_google_unlink_url: WebUrl = Url(f"{GOOGLE}/revoke")
+    oauth_google_tells_auth_time: bool = False
     toss_api_url: WebUrl = Url("https://api.tosspayments.com")
     toss_client_key: str | None = None
     toss_secret_key: str | None = None

@@ -128,6 +128,16 @@ class NotMyLink(Refusal):
     text: ClassVar = _("이 계정에 연결된 사람과 달라요. 연결해 둔 계정으로 다시 로그인해 주세요.")
 
 
+class SignedInLongAgo(Refusal):
+    """Who has to show anew who they are has not signed in at the provider for a while, and it lets them pass all the same."""
+
+    status = 403
+    text: ClassVar = _(
+        "로그인 서비스에 로그인한 지 오래돼서 본인인지 확인하지 못했어요."
+        " 그 서비스에서 로그아웃하고 다시 로그인한 뒤에 해 주세요. 비밀번호를 정하면 비밀번호로도 확인할 수 있어요."
+    )
+
+
 class LinkStale(Refusal):
     """A link from a mail that is too old, was used, or was never ours."""
 

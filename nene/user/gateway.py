@@ -5,7 +5,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import date
+from datetime import UTC, date, datetime, timedelta
 from functools import cache, partial
 from time import monotonic
 from typing import Any
@@ -17,13 +17,16 @@ from authlib.common.errors import AuthlibBaseError
 from authlib.common.security import generate_token
 from authlib.integrations.base_client.errors import OAuthError
 from authlib.integrations.requests_client import OAuth2Session
+from joserfc import jws
+from joserfc.errors import JoseError
 from urllib3.exceptions import HTTPError  # what requests lets through while a body is read
 
 from nene.kernel import settings
 from nene.kernel.breaker import Gate, NotAsked, TooLate, read_in_time
+from nene.kernel.clock import wall
 from nene.kernel.errors import NotThere
 from nene.kernel.settings import OAuthClient
-from nene.user.errors import SocialAway, SocialRefused
+from nene.user.errors import SignedInLongAgo, SocialAway, SocialRefused
 from nene.user.terms import Provider
 
 TIMEOUT = (3, 5)  # seconds to connect, and to answer
@@ -46,8 +49,11 @@ LASTING = {Provider.GOOGLE: {"access_type": "offline"}}  # without it Google giv
 ANEW = {
     Provider.KAKAO: {"prompt": "login"},
     Provider.NAVER: {"auth_type": "reauthenticate"},
-    Provider.GOOGLE: {"prompt": "select_account"},
+    Provider.GOOGLE: {"prompt": "select_account"},  # it knows no way to ask for more, but tells when one signed in
 }
+AUTH_TIME = {"claims": '{"id_token": {"auth_time": {"essential": true}}}'}
+FRESH = timedelta(minutes=10)
+ISSUERS = {"https://accounts.google.com", "accounts.google.com"}
 NOT_OURS = {
     "invalid_client",
     "unauthorized_client",
@@ -93,14 +99,18 @@ def authorize(provider: Provider, *, callback: str, anew: bool = False) -> tuple
             code_verifier=verifier,
             **LASTING.get(provider, {}),
             **(ANEW[provider] if anew else {}),
+            **(AUTH_TIME if anew and _tells_auth_time(provider) else {}),
         )
     return url, state, verifier
 
 
-def fetch_profile(provider: Provider, *, callback: str, code: str, state: str, verifier: str) -> Profile:
+def fetch_profile(
+    provider: Provider, *, callback: str, code: str, state: str, verifier: str, anew: bool = False
+) -> Profile:
     """Exchange the code, once, and ask who that is. The caller has compared the state.
 
-    Raises SocialRefused for a code that is no longer good, SocialAway, NotThere.
+    Raises SocialRefused for a code that is no longer good, SocialAway, NotThere; with `anew` SignedInLongAgo, where the
+    provider tells.
     """
     client = _client(provider)
     proof = {"code_verifier": verifier} if provider in PROVES_KEY else {}
@@ -113,6 +123,8 @@ def fetch_profile(provider: Provider, *, callback: str, code: str, state: str, v
             answer = session.get(client.userinfo_url)
             answer.raise_for_status()
             told = READERS[provider](_object(answer.json()))
+            if anew and _tells_auth_time(provider):
+                _require_fresh(token, client.client_id, told["subject"])
             return Profile(provider, token=_kept(token), **told)
     except NotAsked:
         log.warning("social.not_asked", provider=provider)
@@ -205,9 +217,34 @@ def _outside(provider: Provider) -> Any:
         ours = refused.error in NOT_OURS
         log.log(40 if ours else 20, "social.refused", provider=provider, error=str(refused.error)[:60])
         raise (SocialAway if ours else SocialRefused) from None
-    except (requests.RequestException, HTTPError, AuthlibBaseError, ValueError, KeyError, TypeError) as error:
+    except (
+        requests.RequestException,
+        HTTPError,
+        AuthlibBaseError,
+        JoseError,
+        ValueError,
+        KeyError,
+        TypeError,
+    ) as error:
         log.warning("social.away", provider=provider, error=type(error).__name__)
         raise SocialAway from None
+
+
+def _tells_auth_time(provider: Provider) -> bool:
+    return provider is Provider.GOOGLE and settings.current().oauth_google_tells_auth_time
+
+
+def _require_fresh(token: dict[str, Any], client_id: str, subject: str) -> None:
+    """Raises SignedInLongAgo, also where the time is missing: the browser could have left the question out.
+
+    The token came from the provider itself, over TLS, so that its signature says nothing more.
+    """
+    claims = _object(json.loads(jws.extract_compact(str(token["id_token"]).encode()).payload))
+    if claims["iss"] not in ISSUERS or claims["aud"] != client_id or str(claims["sub"]) != subject:
+        raise ValueError
+    signed_in = claims.get("auth_time")
+    if not isinstance(signed_in, int) or wall.now() - datetime.fromtimestamp(signed_in, UTC) > FRESH:
+        raise SignedInLongAgo
 
 
 def _ask_to_unlink(

@@ -9,12 +9,15 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 import requests
+from joserfc import jwt
+from joserfc.jwk import OctKey
 
 from nene.kernel import settings
+from nene.kernel.clock import wall
 from nene.kernel.errors import NotThere
 from nene.kernel.settings import Settings
 from nene.user import gateway
-from nene.user.errors import SocialAway, SocialRefused
+from nene.user.errors import SignedInLongAgo, SocialAway, SocialRefused
 from nene.user.gateway import Profile
 from nene.user.terms import Provider
 from tests.servers import ROOT
@@ -117,6 +120,28 @@ def test_who_has_to_show_anew_who_they_are_is_asked_by_the_provider(provider: Pr
     assert "prompt=" not in usual
     assert "auth_type=" not in usual
     assert "prompt=" in anew or "auth_type=reauthenticate" in anew
+
+
+@pytest.mark.parametrize(
+    "claims",
+    [
+        {"iss": "https://evil.test"},
+        {"aud": "somebody-else"},
+        {"sub": "1002"},
+    ],
+)
+def test_an_id_token_about_something_else_proves_nothing(claims: dict[str, str]) -> None:
+    right = {"iss": "https://accounts.google.com", "aud": "us", "sub": "1001", "auth_time": int(wall.now().timestamp())}
+
+    def told(claims: dict[str, object]) -> dict[str, str]:
+        return {"id_token": jwt.encode({"alg": "HS256"}, claims, OctKey.generate_key(256))}
+
+    gateway._require_fresh(told(right), "us", "1001")
+    with pytest.raises(ValueError, match=r"^$"):
+        gateway._require_fresh(told({**right, **claims}), "us", "1001")
+    for late in (None, "1", right["auth_time"] - 601):
+        with pytest.raises(SignedInLongAgo):
+            gateway._require_fresh(told({**right, "auth_time": late}), "us", "1001")
 
 
 @EVERY

@@ -107,6 +107,7 @@ def social_callback(provider: str) -> Answer:
             code=request.args["code"],
             state=flow["state"],
             verifier=flow["verifier"],
+            anew=flow["aim"] == PROVE,
         )
         return {SIGN_IN: _sign_in, LINK: _link, PROVE: _prove}[flow["aim"]](profile, flow)
     except Refusal as refusal:
