@@ -191,7 +191,10 @@ def own_path(target: str | None) -> str | None:
 def refused(refusal: Refusal) -> Response:
     """Say no with the reason: a page, or a fragment for the result region."""
     if isinstance(refusal, BadInput) and refusal.show is not None:
-        return refusal.show()
+        try:
+            return refusal.show()
+        except Refusal as other:  # what the form is about is not there, or not the asker's to know about
+            refusal = other
     response = _show_error(refusal.status, refusal.message, again=isinstance(refusal, NothingDone))
     if isinstance(refusal, TooMany):
         response.headers["Retry-After"] = str(refusal.retry_after)

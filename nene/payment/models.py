@@ -11,6 +11,8 @@ from nene.payment import rules
 from nene.payment.errors import CancelTooLate, NotAsStored, NotCancelable, NotConfirmable, NotYetCharged, explain
 from nene.payment.terms import RefundStatus, Status
 
+UNTOUCHED = "청구되지 않았어요"
+
 
 class MoveNotAllowed(RuntimeError):
     """A fault of ours: the table of moves does not know this one."""
@@ -59,6 +61,12 @@ class Payment(Base):
     def ends_at(self) -> datetime:
         """When it ends by itself if nobody pays (M9)."""
         return self.requested_at + rules.PENDING_LIFE
+
+    @property
+    def why_not(self) -> str:
+        """Why nothing came of it, for the person, who is always told that no money was taken."""
+        text = self.failure_text
+        return text if UNTOUCHED in text else f"{text} {UNTOUCHED}.".strip()
 
     def move(self, to: Status, why: str, now: datetime) -> "PaymentEvent":
         """Go to another status; gives the row of the timeline. Raises MoveNotAllowed."""

@@ -9,6 +9,7 @@ from sqlalchemy import text
 
 from nene.challenge import service
 from nene.kernel.db import in_transaction, reading
+from nene.payment import service as payment
 from tests import world
 from tests.conftest import Clocks
 from tests.world import START, noon
@@ -24,28 +25,33 @@ STRANGER = {
     ("POST", "challenge.verify"): 409,
     ("GET", "challenge.settlement"): 404,
     ("POST", "user.revoke"): 404,
+    ("GET", "payment.show"): 404,
+    ("GET", "payment.ask_cancel"): 404,
+    ("POST", "payment.confirm"): 404,
+    ("POST", "payment.cancel"): 404,
 }
 ROWS = "SELECT (SELECT count(*) FROM {0}), (SELECT md5(coalesce(string_agg(t::text, '|' ORDER BY t::text), '')) FROM {0} t)"
-TABLES = ("challenge", "participant", "verification", "point_posting", "user_account", "user_consent")
+TABLES = ("challenge", "participant", "verification", "point_posting", "user_account", "user_consent", "payment")
 
 
 @pytest.fixture
-def somebody(client: FlaskClient, clock: Clocks) -> dict[str, int]:
+def somebody(client: FlaskClient, clock: Clocks) -> dict[str, Any]:
     """Two people in a running challenge, on its first day."""
     clock.stop_at(noon(START))
 
-    def make(session: Any) -> dict[str, int]:
+    def make(session: Any) -> dict[str, Any]:
         host, guest = (world.member(session, 5_000) for _ in range(2))
         challenge_id = world.opened(session, host)
         world.joined(session, challenge_id, guest)
-        return {"challenge_id": challenge_id, "user_id": host}
+        order_id = payment.start_payment(session, user_id=host, amount=10_000)
+        return {"challenge_id": challenge_id, "user_id": host, "order_id": order_id}
 
     made = in_transaction(make)
     service.advance(noon(START))
     return made
 
 
-def routes(app: Flask, ids: dict[str, int]) -> list[tuple[str, str, str]]:
+def routes(app: Flask, ids: dict[str, Any]) -> list[tuple[str, str, str]]:
     """Method, endpoint and path of every route, filled with somebody's ids."""
     found = []
     for rule in app.url_map.iter_rules():
@@ -68,7 +74,7 @@ def ask(client: FlaskClient, method: str, path: str) -> Any:
 
 
 def test_a_stranger_changes_and_reads_nothing_of_others(
-    app: Flask, client: FlaskClient, somebody: dict[str, int]
+    app: Flask, client: FlaskClient, somebody: dict[str, Any]
 ) -> None:
     stranger_id = in_transaction(world.member, 5_000)
     world.signed_in(app, somebody["user_id"])

@@ -197,6 +197,17 @@ def test_a_declined_card_is_told_in_plain_words_each_time(
         assert ("<html" in answer.text) is not htmx
 
 
+def test_what_failed_is_told_once_in_the_inbox(browser_of_kim: FlaskClient, toss: PracticeToss, kim: int) -> None:
+    order, fields = agreed(toss, kim, decline="INVALID_STOPPED_CARD")
+    for _time in range(2):
+        world.post(browser_of_kim, f"/payments/{order}/confirm", **fields)
+        stage.reconcile()
+    inbox = browser_of_kim.get("/notifications").text
+    assert inbox.count("결제가 되지 않았어요") == 1
+    assert "정지된 카드예요. 청구되지 않았어요." in inbox
+    assert f'href="/payments/{order}"' in inbox
+
+
 @pytest.mark.parametrize("wrong", [{"amount": 20_000}, {"amount": 10_001}])
 def test_what_differs_from_the_stored_order_is_not_approved(
     browser_of_kim: FlaskClient, toss: PracticeToss, kim: int, wrong: dict[str, int]

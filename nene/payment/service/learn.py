@@ -72,6 +72,19 @@ def alert(session: Session, key: str, text: str) -> None:
     notification.notify(session, notices)
 
 
+def fail(session: Session, payment: Payment, to: Status, *, code: str, text: str, now: datetime) -> None:
+    """End a confirmation without an approval, and tell its owner."""
+    session.add(payment.fail(to, code, text, now))
+    notice = Notice(
+        key=f"failed:{payment.id}",
+        user_id=payment.user_id,
+        type=Type.PAYMENT_FAILED,
+        link=("payment", payment.order_id),
+        values={"why": payment.why_not},
+    )
+    notification.notify(session, [notice])
+
+
 def settle_refund(session: Session, payment: Payment, refund: Refund, *, cancel: Cancel, now: datetime) -> None:
     """Money has gone back: the payment is cancelled, or done with a smaller rest."""
     refund.status, refund.transaction_key, refund.settled_at = RefundStatus.DONE, cancel.transaction_key, cancel.at
@@ -110,14 +123,14 @@ def _learn_approval(session: Session, payment: Payment, seen: TossPayment, *, al
         if alive:
             outbox.enqueue(session, "payment.charge", payment.id, key=f"charge:{payment.id}")
     elif seen.status == "WAITING_FOR_DEPOSIT":
-        session.add(payment.fail(Status.FAILED, "VIRTUAL_ACCOUNT", VIRTUAL, now))
+        fail(session, payment, Status.FAILED, code="VIRTUAL_ACCOUNT", text=VIRTUAL, now=now)
         outbox.enqueue(session, "payment.void", payment.id, key=f"void:{payment.id}")
     elif seen.status == "EXPIRED":
-        session.add(payment.fail(Status.EXPIRED, "EXPIRED", "결제 시간이 지났어요. 청구되지 않았어요.", now))
+        fail(session, payment, Status.EXPIRED, code="EXPIRED", text="결제 시간이 지났어요.", now=now)
     elif seen.status in {"ABORTED", "CANCELED"}:
         told = explain(seen.failure_code) or seen.failure_text
-        text = told or "결제가 승인되지 않았어요. 청구되지 않았어요."
-        session.add(payment.fail(Status.FAILED, seen.failure_code or seen.status, text, now))
+        text = told or "결제가 승인되지 않았어요."
+        fail(session, payment, Status.FAILED, code=seen.failure_code or seen.status, text=text, now=now)
 
 
 def _return_to_who_left(session: Session, payment: Payment, now: datetime) -> None:

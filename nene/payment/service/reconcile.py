@@ -15,7 +15,7 @@ from nene.payment.errors import GatewayAway
 from nene.payment.gateway import Outcome, Verdict
 from nene.payment.models import Payment, Webhook
 from nene.payment.service.cancel import send_refund
-from nene.payment.service.learn import learn, lock, require_ready
+from nene.payment.service.learn import fail, learn, lock, require_ready
 from nene.payment.service.start import Ask, approve, ask_for
 from nene.payment.terms import Status
 
@@ -109,7 +109,7 @@ def _found(session: Session, payment_id: int, seen: Outcome) -> Ask | None:
     if seen.payment is None:
         # While our own call may be on its way, a Toss that does not know the order proves nothing.
         if payment.status is Status.CONFIRMING and now >= begun + rules.FIRST_ASK:
-            session.add(payment.fail(Status.EXPIRED, seen.code, seen.text, now))
+            fail(session, payment, Status.EXPIRED, code=seen.code, text=seen.text, now=now)
         return None
     status = learn(session, payment_id, seen.payment)
     if status not in rules.OPEN:

@@ -15,7 +15,7 @@ from nene.payment import gateway, queries, rules
 from nene.payment.errors import AmountNotAllowed, GatewayAway, MonthFull, NotAsStored, Owing
 from nene.payment.gateway import Outcome, Verdict
 from nene.payment.models import Payment, PaymentEvent
-from nene.payment.service.learn import alert, learn, lock, require_ready
+from nene.payment.service.learn import alert, fail, learn, lock, require_ready
 from nene.payment.terms import Status
 from nene.user import service as user
 
@@ -133,9 +133,9 @@ def _answered(session: Session, payment_id: int, answer: Outcome) -> None:
         return
     now = wall.now()
     if answer.verdict is Verdict.DECLINED:
-        session.add(payment.fail(Status.FAILED, answer.code, answer.text, now))
+        fail(session, payment, Status.FAILED, code=answer.code, text=answer.text, now=now)
     elif answer.verdict is Verdict.NOT_CHARGED:
-        session.add(payment.fail(Status.EXPIRED, answer.code, answer.text, now))
+        fail(session, payment, Status.EXPIRED, code=answer.code, text=answer.text, now=now)
     else:
         payment.ask_at = now + rules.ask_after(payment.asks)
         if answer.verdict is Verdict.MISCONFIGURED or answer.is_unexpected:
