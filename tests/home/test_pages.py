@@ -257,7 +257,7 @@ def test_whoever_has_neither_password_nor_confirmed_email_has_a_profile(app: Fla
 def test_who_left_has_no_profile(browser: FlaskClient) -> None:
     gone = in_transaction(someone, nickname="떠난이")
     assert browser.get(f"/users/{gone}").status_code == 200
-    in_transaction(home.withdraw, user_id=gone, gives_up=True)
+    in_transaction(home.withdraw, user_id=gone, checked_hash=world.HASH, gives_up=True)
     page = browser.get(f"/users/{gone}")
     assert page.status_code == 404
     assert "떠난이" not in page.text

@@ -237,4 +237,4 @@ def test_approved_late_for_who_has_left_the_money_goes_back(toss: PracticeToss, 
 def leave(session: world.Session, user_id: int) -> None:
     from nene.home import service as home
 
-    home.withdraw(session, user_id=user_id, gives_up=True)
+    home.withdraw(session, user_id=user_id, checked_hash=world.HASH, gives_up=True)

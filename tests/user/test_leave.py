@@ -24,7 +24,7 @@ from tests.world import NOW
 def paid_and_left(session: Session) -> int:
     user_id = world.member(session, email="kim@nene.test")
     point.charge(session, user_id=user_id, order_id="order-1", amount=10_000)
-    home.withdraw(session, user_id=user_id, gives_up=True)
+    home.withdraw(session, user_id=user_id, checked_hash=world.HASH, gives_up=True)
     session.flush()
     return user_id
 
@@ -40,7 +40,7 @@ def test_who_paid_is_kept_apart(session: Session, clock: Clocks) -> None:
 
 def test_who_never_paid_is_forgotten_whole(session: Session) -> None:
     user_id = world.member(session, 5_000)
-    home.withdraw(session, user_id=user_id, gives_up=True)
+    home.withdraw(session, user_id=user_id, checked_hash=world.HASH, gives_up=True)
     session.flush()
     assert session.get(RetainedIdentity, user_id) is None
 

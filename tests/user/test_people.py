@@ -119,7 +119,7 @@ def rename(user_id: int, nickname: str, bio: str = "") -> None:
 
 
 def leave(user_id: int) -> None:
-    in_transaction(home.withdraw, user_id=user_id, gives_up=True)
+    in_transaction(home.withdraw, user_id=user_id, checked_hash=world.HASH, gives_up=True)
 
 
 def test_a_changed_profile_is_on_the_first_page_at_once(app: Flask, client: FlaskClient) -> None:
