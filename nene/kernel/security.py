@@ -93,8 +93,8 @@ class Counters(Storage):
 class Attempt:
     """A try that may fail, counted before its outcome is known, so that many at once get no further than one by one."""
 
-    def __init__(self, caps: Mapping[str, int], *, minutes: int) -> None:
-        """Count it under each key; raises TooMany, with nothing counted, when a key had as many failures as its cap."""
+    def __init__(self, caps: Mapping[str, int], *, minutes: int, refusal: type[TooMany] = TooMany) -> None:
+        """Count it under each key; raises `refusal`, with nothing counted, when a key had as many as its cap."""
         self._counted: list[tuple[RateLimitItem, str]] = []
         for key, cap in caps.items():
             # Keys hold e-mails: Redis gets only their digests.
@@ -103,7 +103,7 @@ class Attempt:
             if not limiter.limiter.hit(*place):
                 until = limiter.limiter.get_window_stats(*place).reset_time
                 self.succeeded()
-                raise TooMany(retry_after=_seconds_to(until))
+                raise refusal(retry_after=_seconds_to(until))
 
     def succeeded(self) -> None:
         """It was no failure: take it out of the counts."""

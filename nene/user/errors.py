@@ -4,7 +4,7 @@ from typing import ClassVar
 
 from flask_babel import lazy_gettext as _
 
-from nene.kernel.errors import NotAllowed, NothingDone, Refusal
+from nene.kernel.errors import NotAllowed, NothingDone, Refusal, TooMany
 
 
 class FieldRefused(Refusal):
@@ -90,6 +90,16 @@ class NotAnImage(FieldRefused):
     text: ClassVar = _("사진으로 읽을 수 없어요. JPEG, PNG, WebP, GIF 가운데 온전한 파일을 골라 주세요.")
 
 
+class ImagesBusy(FieldRefused):
+    """Enough pictures are being cut at this moment."""
+
+    status = 503
+    field = "image"
+    text: ClassVar = _(
+        "지금 사진을 올리는 사람이 많아서 아무것도 저장하지 않았어요. 사진을 다시 골라 잠시 뒤에 저장해 주세요."
+    )
+
+
 class EmailTakenElsewhere(EmailTaken):
     """A living account has the e-mail of who signs up socially: it is linked from there, and never by itself (U4)."""
 
@@ -136,6 +146,12 @@ class SignedInLongAgo(Refusal):
         "로그인 서비스에 로그인한 지 오래돼서 본인인지 확인하지 못했어요."
         " 그 서비스에서 로그아웃하고 다시 로그인한 뒤에 해 주세요. 비밀번호를 정하면 비밀번호로도 확인할 수 있어요."
     )
+
+
+class LettersSpent(TooMany):
+    """As many letters as an address gets in a day; says nothing of whether anybody has it (U14)."""
+
+    text: ClassVar = _("이 이메일로는 오늘 더 요청할 수 없어요. 스팸함을 확인하거나 내일 다시 해 주세요.")
 
 
 class LinkStale(Refusal):

@@ -121,6 +121,31 @@ def test_asking_again_has_a_limit(kim: FlaskClient) -> None:
     assert [world.post(kim, "/me/confirm-email").status_code for _time in range(6)] == [*[303] * 5, 429]
 
 
+def sign_up_and_leave(app: Flask) -> int:
+    browser = app.test_client()
+    status = world.post(browser, "/signup", **FIELDS).status_code
+    world.post(browser, "/me/withdraw", password=FIELDS["password"], confirm="y")
+    return status
+
+
+def test_an_address_gets_ten_letters_a_day_however_they_are_asked_for(
+    app: Flask, kim: FlaskClient, mailbox: Mailbox
+) -> None:
+    usual = settings.current()
+    settings.use(usual.model_copy(update={"rate_scale": 1.0}))
+    for _time in range(4):  # signing up was counted before the limits were real
+        assert world.post(kim, "/me/confirm-email").status_code == 303
+    world.post(kim, "/me/withdraw", password=FIELDS["password"], confirm="y")
+    assert world.post(app.test_client(), "/signup", **{**FIELDS, "nickname": "!"}).status_code == 422  # no letter
+    assert [sign_up_and_leave(app) for _time in range(7)] == [*[303] * 6, 429]
+    refused = world.post(app.test_client(), "/signup", **FIELDS)
+    assert "이 이메일로는 오늘 더 요청할 수 없어요" in refused.text
+    assert int(refused.headers["Retry-After"]) > 23 * 3600
+    assert world.post(app.test_client(), "/signup", **{**FIELDS, "email": "lee@example.com"}).status_code == 303
+    work()
+    assert len(mailbox.mails(EMAIL)) <= 10
+
+
 def test_a_stranger_cannot_ask(client: FlaskClient) -> None:
     answer = world.post(client, "/me/confirm-email")
     assert answer.status_code == 303

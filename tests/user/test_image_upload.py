@@ -3,6 +3,8 @@
 import io
 import re
 from collections.abc import Callable
+from contextlib import ExitStack
+from time import monotonic
 
 import pytest
 from flask import Flask
@@ -15,6 +17,7 @@ from nene.kernel import settings
 from nene.kernel.db import in_transaction, reading
 from nene.user import service
 from nene.user.models import User, UserImage
+from nene.user.service import image as images
 from nene.user.service.image import WIDTHS
 from tests import world
 from tests.conftest import Race
@@ -196,7 +199,7 @@ def test_others_keep_theirs(app: Flask, client: FlaskClient, kim: int) -> None:
 def test_who_leaves_takes_the_picture_along(client: FlaskClient, kim: int) -> None:
     send(client, file_of(plain()))
     key = key_of(kim)
-    in_transaction(home.withdraw, user_id=kim, gives_up=True)
+    in_transaction(home.withdraw, user_id=kim, checked_hash=world.HASH, gives_up=True)
     assert kept() == set()
     assert client.get(f"/images/{key}/96.webp").status_code == 404
 
@@ -210,6 +213,31 @@ def test_two_pictures_at_once_leave_one(app: Flask, kim: int, race: Race) -> Non
     assert [answer.status_code for answer in answers] == [303, 303, 303]
     assert kept() == {key_of(kim)}
     assert kept_widths() == len(WIDTHS)
+
+
+@pytest.mark.parametrize("htmx", [False, True])
+def test_who_cannot_be_served_soon_is_told_and_nothing_is_saved(
+    client: FlaskClient, kim: int, monkeypatch: pytest.MonkeyPatch, htmx: bool
+) -> None:
+    monkeypatch.setattr(images, "PATIENCE", 0.2)
+    file = {"image": (io.BytesIO(file_of(plain())), "me.png")}
+    with ExitStack() as others:
+        for _one in range(images.CUTTING):
+            others.enter_context(images._seat())
+        began = monotonic()
+        refused = world.post(client, "/me/profile", htmx=htmx, **{**PROFILE, "bio": "새 소개", **file})
+        assert monotonic() - began < 5
+    assert refused.status_code == 503
+    assert "사진을 올리는 사람이 많아서 아무것도 저장하지 않았어요" in refused.text
+    assert "새 소개" in refused.text
+    assert (key_of(kim), kept()) == (None, set())
+    assert "새 소개" not in client.get("/me/profile").text
+    assert send(client, file_of(plain()), bio="새 소개").status_code == 303
+
+
+def test_a_large_picture_does_not_keep_others_waiting(client: FlaskClient) -> None:
+    with images._seat():  # somebody's large one
+        assert send(client, file_of(plain())).status_code == 303
 
 
 def test_nobody_keeps_us_busy_with_pictures(client: FlaskClient, monkeypatch: pytest.MonkeyPatch) -> None:

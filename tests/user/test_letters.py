@@ -1,5 +1,6 @@
 """U16: a letter goes once, as far as that can be had, and waits while the mail server is silent."""
 
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -8,7 +9,7 @@ from flask.testing import FlaskClient
 from sqlalchemy import select
 
 import tasks.user  # noqa: F401 - the jobs
-from nene.kernel import mail, outbox
+from nene.kernel import mail, outbox, redis, settings
 from nene.kernel.db import in_transaction, reading
 from nene.kernel.outbox import DeadLetter, Outbox
 from tests import world
@@ -17,6 +18,13 @@ from tests.mailbox import Mailbox, work
 from tests.user.stage import count
 
 EMAIL = "kim@example.com"
+
+
+@pytest.fixture(autouse=True)
+def _limits_as_before(app: Flask) -> Iterator[None]:
+    usual = settings.current()
+    yield
+    settings.use(usual)
 
 
 @pytest.fixture
@@ -73,3 +81,22 @@ def test_while_the_server_is_silent_letters_wait_and_do_not_die(
     mail._gate.cache_clear()  # the pause is over
     work()
     assert len(mailbox.mails(EMAIL)) == 1
+
+
+@pytest.mark.parametrize("email", [EMAIL, "nobody@example.com"])
+def test_an_email_gets_so_many_letters_a_day_and_nobody_learns_whether_it_is_known(
+    client: FlaskClient, email: str
+) -> None:
+    in_transaction(world.member, email=EMAIL)
+    settings.use(settings.current().model_copy(update={"rate_scale": 1.0}))
+    answers = []
+    for _time in range(11):
+        answers.append(world.post(client, "/password-reset", email=email))
+        quarters = list(redis.client().scan_iter(match="*/15/minute*"))
+        assert quarters
+        redis.client().delete(*quarters)  # a quarter of an hour later
+    assert [answer.status_code for answer in answers] == [*[303] * 10, 429]
+    assert "이 이메일로는 오늘 더 요청할 수 없어요" in answers[-1].text
+    data = {"email": email, "csrf_token": world.token(client)}
+    elsewhere = client.post("/password-reset", data=data, environ_base={"REMOTE_ADDR": "10.0.0.1"})
+    assert elsewhere.status_code == 303

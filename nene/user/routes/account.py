@@ -11,7 +11,7 @@ from nene.kernel.web import Answer, arrived_at, go_to, own_path
 from nene.user import service
 from nene.user.errors import FieldRefused, SignInFailed
 from nene.user.forms.account import SignInForm, SignUpForm
-from nene.user.routes.blueprint import MINUTES, blueprint, refused_at
+from nene.user.routes.blueprint import MINUTES, blueprint, count_confirmation, refused_at
 from nene.user.terms import VERSIONS, Document
 
 log = structlog.get_logger(__name__)
@@ -30,6 +30,7 @@ def signup() -> Answer:
     if refusals:
         return refused_at(form, SIGN_UP, *refusals)
     password_hash = service.hash_password(form.password.data or "")
+    letter = count_confirmation(form.account["email"])
     try:
         signed_in = in_transaction(
             service.sign_up,
@@ -39,6 +40,7 @@ def signup() -> Answer:
             **form.account,
         )
     except FieldRefused as refusal:
+        letter.succeeded()  # there is none
         return refused_at(form, SIGN_UP, refusal)
     auth.sign_in(signed_in)
     return go_to(url_for("home.index"), message=_("가입했어요. 첫 챌린지를 골라 보세요."))

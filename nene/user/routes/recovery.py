@@ -10,10 +10,11 @@ from nene.kernel.forms import Form
 from nene.kernel.security import Attempt
 from nene.kernel.web import Answer, go_to, show_refused
 from nene.user import service
-from nene.user.errors import LinkStale
+from nene.user.errors import LettersSpent, LinkStale
 from nene.user.forms.recovery import ForgottenForm, NewPasswordForm
-from nene.user.routes.blueprint import MINUTES, blueprint
+from nene.user.routes.blueprint import A_DAY, MINUTES, blueprint, count_confirmation
 
+RESETS_FROM, RESETS = 10, 50  # letters to one address in a day, asked for from one address, and from any
 FORGOTTEN, NEW, CONFIRM = (f"user/{name}.html" for name in ("password_reset", "password_new", "confirm_email"))
 
 
@@ -32,6 +33,8 @@ def password_reset() -> Answer:
         },
         minutes=MINUTES,
     )
+    caps = {f"resets:{email}:{request.remote_addr}": RESETS_FROM, f"resets:{email}": RESETS}
+    Attempt(caps, minutes=A_DAY, refusal=LettersSpent)
     in_transaction(service.ask_to_reset, email)
     message = _("가입한 이메일이라면 새 비밀번호를 정하는 링크가 가요. 30분 안에 메일함에서 눌러 주세요.")
     return go_to(url_for(".login"), message=message)
@@ -70,6 +73,10 @@ def send_confirmation() -> Answer:
     """Ask for the link that confirms my e-mail once more."""
     Form.checked()
     Attempt({f"confirm-email:{current_user.id}": 5}, minutes=MINUTES)
+    with reading() as session:
+        mine = service.find_user(session, current_user.id)
+    if mine is not None and mine.email is not None and mine.email_verified_at is None:
+        count_confirmation(mine.email)
     if in_transaction(service.ask_to_confirm, current_user.id):
         return go_to(url_for("home.me"), message=_("확인 링크를 메일로 보내요. 잠시 뒤 메일함을 열어 주세요."))
     return go_to(url_for("home.me"), message=_("이메일은 이미 확인했어요."))

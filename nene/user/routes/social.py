@@ -32,7 +32,7 @@ from nene.user.errors import (
 )
 from nene.user.forms.social import SocialSignUpForm
 from nene.user.gateway import Profile
-from nene.user.routes.blueprint import blueprint, refused_at
+from nene.user.routes.blueprint import blueprint, count_confirmation, refused_at
 from nene.user.service import social
 from nene.user.terms import Provider
 
@@ -125,9 +125,11 @@ def signup_social() -> Answer:
     if request.method == "GET":
         return render_template(SIGN_UP, form=_proposed(profile), provider=profile.provider)
     form = SocialSignUpForm.checked(SIGN_UP, provider=profile.provider)
+    letter = count_confirmation(form.account["email"])
     try:
         auth.sign_in(_signed_up(profile, form))
     except FieldRefused as refusal:
+        letter.succeeded()  # there is none
         return refused_at(form, SIGN_UP, _in_other_words(refusal), provider=profile.provider)
     message = _("가입했어요. 첫 챌린지를 골라 보세요.")
     return go_to(own_path(newcomer["next"]) or url_for("home.index"), message=message)

@@ -1,9 +1,10 @@
 """Profile pictures: cut from what somebody sends, kept under a random key, and gone with it (U10)."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from io import BytesIO
 from secrets import token_urlsafe
-from threading import Lock
+from threading import BoundedSemaphore
 
 from PIL import Image, ImageOps
 from sqlalchemy import delete
@@ -11,7 +12,7 @@ from sqlalchemy.orm import Session
 
 from nene.kernel.errors import NotThere
 from nene.user import queries
-from nene.user.errors import ImageTooLarge, NotAnImage
+from nene.user.errors import ImagesBusy, ImageTooLarge, NotAnImage
 from nene.user.models import User, UserImage
 
 WIDTHS = (96, 160, 320)  # faces are shown 40 to 96 pixels wide, on screens of up to three dots a pixel
@@ -29,18 +30,19 @@ TURNS = {
     7: "TRANSVERSE",
     8: "ROTATE_90",
 }
-_one_at_a_time = Lock()  # the largest picture takes some 300 MB while it is opened
+CUTTING, PATIENCE = 2, 2.0  # at a time, in each process; seconds that one waits for the others
+_seats = BoundedSemaphore(CUTTING)  # the largest picture takes some 300 MB while it is opened
 
 
 def cut_image(data: bytes) -> dict[int, bytes]:
     """Cut a picture to the square in its middle: a WebP in each width, with nothing else that the file said.
 
     The content decides what it is, never a name. Of a moving picture the first frame is taken. Slow: not for a
-    transaction. Raises ImageTooLarge, NotAnImage.
+    transaction. Raises ImageTooLarge, NotAnImage; ImagesBusy after two seconds in which nobody else has finished.
     """
     if len(data) > MEGABYTES * 1024 * 1024:
         raise _too_large()
-    with _one_at_a_time:
+    with _seat():
         square = _square_of(data)
     return {width: _webp(square, width) for width in WIDTHS}
 
@@ -65,6 +67,16 @@ def find_image(session: Session, *, key: str, width: int) -> bytes:
     if found is None:
         raise NotThere
     return found
+
+
+@contextmanager
+def _seat() -> Iterator[None]:
+    if not _seats.acquire(timeout=PATIENCE):
+        raise ImagesBusy
+    try:
+        yield
+    finally:
+        _seats.release()
 
 
 def _square_of(data: bytes) -> Image.Image:
