@@ -53,7 +53,7 @@ def work() -> None:
 
 def reconcile() -> None:
     """Let the reconciler ask now about everything that it would ask about some time."""
-    in_transaction(_make_due)
+    in_transaction(make_due)
     service.reconcile_due()
     work()
 
@@ -133,7 +133,8 @@ def alerts() -> list[str]:
         return list(session.scalars(told))
 
 
-def _make_due(session: Session) -> None:
+def make_due(session: Session) -> None:
+    """As if the time had come to ask about everything that is not settled."""
     session.execute(update(Payment).where(Payment.ask_at.is_not(None)).values(ask_at=wall.now()))
 
 
