@@ -21,6 +21,12 @@ def load_payment(session: Session, payment_id: int) -> Payment:
     return session.scalars(found.execution_options(populate_existing=True)).one()
 
 
+def load_order(session: Session, order_id: str) -> Payment | None:
+    """The same by what Toss calls its order."""
+    found = select(Payment).where(Payment.order_id == order_id).with_for_update()
+    return session.scalar(found.execution_options(populate_existing=True))
+
+
 def find_payment(session: Session, order_id: str) -> Payment | None:
     """A payment by what Toss calls its order."""
     return session.scalar(select(Payment).where(Payment.order_id == order_id))

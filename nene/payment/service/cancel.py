@@ -7,14 +7,13 @@ from sqlalchemy.orm import Session
 from nene.kernel import audit
 from nene.kernel.clock import wall
 from nene.kernel.db import in_transaction, reading
-from nene.kernel.errors import NotThere
 from nene.notification import service as notification
 from nene.notification.terms import Notice, Type
 from nene.payment import gateway, queries, rules
 from nene.payment.errors import GatewayAway
 from nene.payment.gateway import Outcome, Verdict
 from nene.payment.models import Payment, Refund
-from nene.payment.service.learn import alert, learn, lock, refuse_refund, require_ready
+from nene.payment.service.learn import alert, learn, lock, lock_own, refuse_refund, require_ready
 from nene.payment.terms import RefundStatus, Status
 from nene.point import service as point
 from nene.user import service as user
@@ -96,10 +95,7 @@ def _seen_again(order_id: str, answer: Outcome) -> Outcome:
 
 
 def _take_whole(session: Session, *, user_id: int, order_id: str, why: str) -> int:
-    found = queries.find_payment(session, order_id)
-    if found is None or found.user_id != user_id:
-        raise NotThere
-    payment, _alive = lock(session, found.id)
+    payment = lock_own(session, user_id=user_id, order_id=order_id)
     payment.require_cancelable(wall.now())
     require_ready()
     refund = _ask(session, payment, payment.amount, why)

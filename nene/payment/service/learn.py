@@ -37,6 +37,15 @@ def lock(session: Session, payment_id: int) -> tuple[Payment, bool]:
     return queries.load_payment(session, payment_id), alive
 
 
+def lock_own(session: Session, *, user_id: int, order_id: str) -> Payment:
+    """One's own payment, locked after one's account. Raises NotThere."""
+    user.lock_account(session, user_id)
+    payment = queries.load_order(session, order_id)
+    if payment is None or payment.user_id != user_id:
+        raise NotThere
+    return payment
+
+
 def require_ready() -> None:
     """Refuse while Toss would not be asked at this moment; nothing is sent. Raises GatewayAway."""
     if not gateway.current().ready():
@@ -55,7 +64,7 @@ def learn(session: Session, payment_id: int, seen: TossPayment) -> Status:
         return payment.status
     if payment.status in {Status.CONFIRMING, *LATE}:
         _learn_approval(session, payment, seen, alive=alive, now=now)
-    if payment.status in {Status.DONE, Status.CANCELING}:
+    if seen.cancels and payment.status in {Status.DONE, Status.CANCELING}:
         _learn_cancels(session, payment, seen, alive=alive, now=now)
     if payment.status is Status.DONE and payment.charged_at is None and not alive:
         _return_to_who_left(session, payment, now)

@@ -10,12 +10,11 @@ from sqlalchemy.orm import Session
 from nene.kernel import settings
 from nene.kernel.clock import wall
 from nene.kernel.db import in_transaction
-from nene.kernel.errors import NotThere
 from nene.payment import gateway, queries, rules
 from nene.payment.errors import AmountNotAllowed, GatewayAway, MonthFull, NotAsStored, Owing
 from nene.payment.gateway import Outcome, Verdict
 from nene.payment.models import Payment, PaymentEvent
-from nene.payment.service.learn import alert, fail, learn, lock, require_ready
+from nene.payment.service.learn import alert, fail, learn, lock, lock_own, require_ready
 from nene.payment.terms import Status
 from nene.user import service as user
 
@@ -98,10 +97,7 @@ def ask_for(payment: Payment) -> Ask:
 
 
 def _begin(session: Session, *, user_id: int, order_id: str, payment_key: str, amount: int) -> Ask | None:
-    found = queries.find_payment(session, order_id)
-    if found is None or found.user_id != user_id:
-        raise NotThere
-    payment, _alive = lock(session, found.id)
+    payment = lock_own(session, user_id=user_id, order_id=order_id)
     owes = bool(queries.sum_owed(session, user_id))
     event = payment.confirm(payment_key, amount, wall.now())
     if event is None:
