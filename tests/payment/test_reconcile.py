@@ -57,7 +57,7 @@ def test_time_alone_never_ends_a_confirmation(toss: PracticeToss, paying: Toss, 
     assert stage.balance(kim) == 0
     toss.act(order, "age", minutes=11)
     assert stage.reconciled(order) is Status.EXPIRED
-    assert "청구되지 않았어요" in stage.told(order)
+    assert "청구되지 않았어요" in stage.row(order).why_not
 
 
 def test_an_order_without_a_confirmation_ends_after_half_an_hour(
