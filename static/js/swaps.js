@@ -50,11 +50,12 @@ function focusOn(element) {
 document.addEventListener("htmx:sendError", lost);
 document.addEventListener("htmx:timeout", lost);
 
-function lost() {
+/** What a form says of itself (data-lost) where the answer alone may be lost, or what the page says of all of them. */
+function lost(event) {
   const note = document.createElement("div");
   note.className = "note note-error";
   note.setAttribute("role", "alert");
-  note.textContent = document.body.dataset.lost;
+  note.textContent = (event.target.closest("[data-lost]") ?? document.body).dataset.lost;
   document.querySelector("dialog[open]")?.close();
   flash().replaceChildren(note);
   flash().scrollIntoView({ block: "nearest" });

@@ -112,7 +112,7 @@ def test_a_lost_network_loses_nothing(
     told = toss.authenticate(order, AMOUNT)
     page.route("**/confirm", lambda route: route.abort())
     page.goto(f"/payments/success?paymentKey={told}&orderId={order}&amount={AMOUNT}")
-    expect(page.locator("#flash")).to_contain_text("아무것도 처리되지 않았습니다")
+    expect(page.locator("#flash")).to_contain_text("두 번 처리되지 않으니 다시 눌러서 확인해 주세요")
     page.unroute("**/confirm")
     toss.break_at("confirm", close=True, after=True)  # and now Toss's own answer is lost
     page.get_by_role("button", name="결제 마치기").click()
