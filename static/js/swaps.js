@@ -52,6 +52,7 @@ document.addEventListener("htmx:timeout", lost);
 
 /** What a form says of itself (data-lost) where the answer alone may be lost, or what the page says of all of them. */
 function lost(event) {
+  if (event.detail.requestConfig?.headers["X-Poll"]) return; // it asks again by itself, and alarms nobody
   const note = document.createElement("div");
   note.className = "note note-error";
   note.setAttribute("role", "alert");

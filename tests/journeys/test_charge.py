@@ -116,6 +116,12 @@ def test_a_lost_network_loses_nothing(
     page.unroute("**/confirm")
     toss.break_at("confirm", close=True, after=True)  # and now Toss's own answer is lost
     page.get_by_role("button", name="결제 마치기").click()
+    expect(page.get_by_role("heading", name="결제를 확인하고 있어요")).to_be_visible()
+    context.set_offline(True)
+    for _time in range(2):
+        page.wait_for_event("requestfailed")
+    expect(page.locator("#flash")).to_be_empty()
+    context.set_offline(False)
     expect(page.get_by_role("heading", name=CHARGED)).to_be_visible(timeout=60_000)
     expect(page.locator("#balance data")).to_have_attribute("value", str(AMOUNT))
 
