@@ -185,7 +185,7 @@ def test_my_page_names_the_accounts_that_sign_me_in(browser: FlaskClient, kim: i
 
 def test_my_page_reminds_of_an_unconfirmed_email(app: Flask, browser: FlaskClient) -> None:
     page = browser.get("/me").text
-    assert "이메일 주소를 아직 확인하지 않았어요. kim@nene.test로" in page
+    assert "아직 이메일을 확인하지 않았어요. kim@nene.test 주소로" in page
     assert 'action="/me/confirm-email"' in page
     assert world.post(browser, "/me/confirm-email").location == "/me"
     sure = world.signed_in(app, in_transaction(someone, confirmed_at=NOW))

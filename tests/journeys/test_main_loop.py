@@ -28,7 +28,7 @@ def sign_up(page: Page, live: Live, points: int = POINTS) -> str:
     page.get_by_label("닉네임").fill(name)
     page.get_by_label("생년월일").fill("1995-05-05")
     page.get_by_label("이용약관에 동의해요").check()
-    page.get_by_label("개인정보 수집과 이용에 동의해요").check()
+    page.get_by_label("개인정보 수집·이용에 동의해요").check()
     page.locator("form[action='/signup'] [type=submit]").click()
     expect(page.locator("#flash")).to_contain_text("가입했어요")
     if points:

@@ -22,7 +22,7 @@ def sign_up(page: Page) -> str:
     page.get_by_label("닉네임").fill(f"새벽{uuid4().hex[:6]}")
     page.get_by_label("생년월일").fill("1995-05-05")
     page.get_by_label("이용약관에 동의해요").check()
-    page.get_by_label("개인정보 수집과 이용에 동의해요").check()
+    page.get_by_label("개인정보 수집·이용에 동의해요").check()
     page.locator("form[action='/signup'] [type=submit]").click()
     expect(page.locator("#flash")).to_contain_text("가입했어요")
     return email
@@ -57,7 +57,7 @@ def test_a_forgotten_password_is_no_end(
     reader.get_by_role("link", name="비밀번호를 잊었어요").click()
     reader.get_by_label("이메일").fill(email)
     reader.get_by_role("button", name="링크 받기").click()
-    expect(reader.locator("#flash")).to_contain_text("링크가 가요")
+    expect(reader.locator("#flash")).to_contain_text("링크를 보내 드려요")
     open_mail(reader, mail_server, email, "새 비밀번호를 정해 주세요")
     link = reader.url
     reader.get_by_label("새 비밀번호", exact=True).fill(SECOND)

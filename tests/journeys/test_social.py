@@ -33,7 +33,7 @@ def test_from_a_provider_and_back_again(page: Page, oauth: OAuth) -> None:
     page.get_by_label("닉네임").fill(f"구름{identity[:6]}")
     page.get_by_label("생년월일").fill("1995-05-05")
     page.get_by_label("이용약관에 동의해요").check()
-    page.get_by_label("개인정보 수집과 이용에 동의해요").check()
+    page.get_by_label("개인정보 수집·이용에 동의해요").check()
     page.locator("form[action='/signup/social'] [type=submit]").click()
     expect(page.locator("#flash")).to_contain_text("가입했어요")
     expect(page.locator("[data-id=kakao]").get_by_role("button", name="연결 끊기")).to_be_visible()

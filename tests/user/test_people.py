@@ -72,7 +72,7 @@ def test_a_card_says_who_somebody_is_and_nothing_more(app: Flask, client: FlaskC
     assert ids_of(html) == [me]
     assert f'href="/users/{me}">새벽달리기</a>' in html
     assert "매일 아침 &lt;한강&gt;을 달려요." in html
-    assert '<time datetime="2026-11">2026년 11월부터</time>' in html
+    assert '<time datetime="2026-11">2026년 11월 가입</time>' in html
     assert "secret@nene.test" not in html
     admin, _ = reader(app, role=Role.ADMIN)
     assert "secret@nene.test" in admin.get("/users").text

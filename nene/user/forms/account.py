@@ -34,16 +34,16 @@ class SignUpForm(Form):
     nickname = nickname_field()
     birth_date = date_field(
         _("생년월일"),
-        InputRequired(_("태어난 날을 적어 주세요.")),
+        InputRequired(_("생년월일을 적어 주세요.")),
         a_birth_date,
         old_enough,
         render_kw={"autocomplete": "bday"},
     )
     bio = bio_field()
     agree_terms = BooleanField(_("이용약관에 동의해요 (필수)"), [DataRequired(AGREE)])
-    agree_privacy = BooleanField(_("개인정보 수집과 이용에 동의해요 (필수)"), [DataRequired(AGREE)])
+    agree_privacy = BooleanField(_("개인정보 수집·이용에 동의해요 (필수)"), [DataRequired(AGREE)])
     agree_marketing = BooleanField(_("혜택과 소식을 받을게요 (선택)"))
-    agree_night = BooleanField(_("밤 9시부터 아침 8시 사이에도 받을게요 (선택)"))
+    agree_night = BooleanField(_("밤 9시부터 아침 8시까지도 받을게요 (선택)"))
 
     @property
     def account(self) -> dict[str, Any]:
@@ -60,7 +60,7 @@ class SignUpForm(Form):
     def validate_agree_night(self, field: BooleanField) -> None:
         """Night-time marketing is a further consent: alone it means nothing."""
         if field.data and not self.agree_marketing.data:
-            raise StopValidation(gettext("혜택과 소식을 받겠다고 동의해야 밤에도 받을 수 있어요."))
+            raise StopValidation(gettext("밤에도 받으려면 먼저 혜택과 소식을 받는 데 동의해 주세요."))
 
 
 class SignInForm(Form):

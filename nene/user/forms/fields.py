@@ -12,7 +12,7 @@ from nene.user import rules
 from nene.user.errors import TooYoungToJoin
 
 AGREE = _("가입하려면 동의가 필요해요.")
-PASSWORD_AGAIN = _("비밀번호가 서로 달라요. 같은 것을 두 번 적어 주세요.")
+PASSWORD_AGAIN = _("두 비밀번호가 서로 달라요. 똑같이 적어 주세요.")
 
 
 def an_email(_form: Form, field: Field) -> None:
@@ -26,13 +26,13 @@ def an_email(_form: Form, field: Field) -> None:
 def a_password(_form: Form, field: Field) -> None:
     """Refuse a password that is too easy (U1)."""
     if not rules.is_password(field.data or ""):
-        raise StopValidation(gettext("비밀번호는 8자부터 64자까지, 영문과 숫자와 특수문자를 모두 넣어 주세요."))
+        raise StopValidation(gettext("비밀번호는 영문, 숫자, 특수문자를 모두 넣어 8~64자로 정해 주세요."))
 
 
 def a_nickname(_form: Form, field: Field) -> None:
     """Refuse what cannot be a nickname."""
     if not rules.is_nickname(field.data or ""):
-        raise StopValidation(gettext("닉네임은 한글, 영문, 숫자, _로 2자부터 12자까지 적어 주세요."))
+        raise StopValidation(gettext("닉네임은 한글, 영문, 숫자, 밑줄(_)로 2~12자까지 적어 주세요."))
 
 
 def a_birth_date(_form: Form, field: Field) -> None:
@@ -40,7 +40,7 @@ def a_birth_date(_form: Form, field: Field) -> None:
     if field.data is None:
         raise StopValidation
     if not rules.OLDEST <= field.data <= arrived_on():
-        raise StopValidation(gettext("태어난 날을 다시 확인해 주세요."))
+        raise StopValidation(gettext("생년월일을 다시 확인해 주세요."))
 
 
 def old_enough(_form: Form, field: Field) -> None:
@@ -85,6 +85,6 @@ def again_field(label: str, name: str) -> PasswordField:
     """The same password once more, as the field of this name has it."""
     return PasswordField(
         label,
-        [InputRequired(PASSWORD_AGAIN), EqualTo(name, PASSWORD_AGAIN)],
+        [InputRequired(_("비밀번호를 한 번 더 적어 주세요.")), EqualTo(name, PASSWORD_AGAIN)],
         render_kw={"autocomplete": "new-password"},
     )

@@ -15,7 +15,7 @@ class ProfileForm(Form):
     """What others see of me, my birth date, and whether my e-mail finds me."""
 
     nickname = nickname_field()
-    birth_date = date_field(_("생년월일"), InputRequired(_("태어난 날을 적어 주세요.")), a_birth_date)
+    birth_date = date_field(_("생년월일"), InputRequired(_("생년월일을 적어 주세요.")), a_birth_date)
     bio = bio_field()
     image = FileField(_("사진"), render_kw={"accept": "image/jpeg,image/png,image/webp,image/gif"})
     image_remove = BooleanField(_("사진 지우기"))

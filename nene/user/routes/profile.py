@@ -72,7 +72,7 @@ def password() -> Answer:
         new_hash=new_hash,
         keep_session_id=current_user.session_id,
     )
-    return go_to(url_for("home.me"), message=_("비밀번호를 바꿨어요. 다른 기기에서는 로그아웃했어요."))
+    return go_to(url_for("home.me"), message=_("비밀번호를 바꿨어요. 다른 기기에서는 모두 로그아웃됐어요."))
 
 
 @blueprint.get("/me/sessions")

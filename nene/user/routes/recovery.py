@@ -36,7 +36,7 @@ def password_reset() -> Answer:
     caps = {f"resets:{email}:{request.remote_addr}": RESETS_FROM, f"resets:{email}": RESETS}
     Attempt(caps, minutes=A_DAY, refusal=LettersSpent)
     in_transaction(service.ask_to_reset, email)
-    message = _("가입한 이메일이라면 새 비밀번호를 정하는 링크가 가요. 30분 안에 메일함에서 눌러 주세요.")
+    message = _("가입한 이메일이라면 새 비밀번호를 정하는 링크를 보내 드려요. 30분 안에 메일함에서 눌러 주세요.")
     return go_to(url_for(".login"), message=message)
 
 
@@ -53,7 +53,7 @@ def password_new(token: str) -> Answer:
         in_transaction(service.reset_password, token=token, new_hash=new_hash)
     except LinkStale as refusal:
         return show_refused(FORGOTTEN, FORGOTTEN, refusal, form=ForgottenForm.blank())
-    message = _("새 비밀번호를 정했어요. 모든 기기에서 로그아웃했으니 다시 로그인해 주세요.")
+    message = _("새 비밀번호를 정했어요. 모든 기기에서 로그아웃됐으니 다시 로그인해 주세요.")
     return go_to(url_for(".login"), message=message)
 
 
@@ -78,7 +78,7 @@ def send_confirmation() -> Answer:
     if mine is not None and mine.email is not None and mine.email_verified_at is None:
         count_confirmation(mine.email)
     if in_transaction(service.ask_to_confirm, current_user.id):
-        return go_to(url_for("home.me"), message=_("확인 링크를 메일로 보내요. 잠시 뒤 메일함을 열어 주세요."))
+        return go_to(url_for("home.me"), message=_("확인 링크를 메일로 보내 드려요. 잠시 뒤 메일함을 확인해 주세요."))
     return go_to(url_for("home.me"), message=_("이메일은 이미 확인했어요."))
 
 

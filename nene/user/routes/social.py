@@ -97,7 +97,7 @@ def social_callback(provider: str) -> Answer:
         return _say_no(refusal, back=url_for(".login"))
     back, again = _places(flow, chosen)
     if request.args.get("error") == "access_denied":
-        return go_to(back, message=_("동의하지 않아서 아무것도 하지 않았어요."), category="notice")
+        return go_to(back, message=_("동의하지 않아서 그만뒀어요. 바뀐 것은 없어요."), category="notice")
     try:
         if "code" not in request.args:
             raise SocialAway
@@ -174,14 +174,14 @@ def _about(profile: Profile) -> dict[str, Any]:
 
 def _link(profile: Profile, flow: dict[str, Any]) -> Answer:
     in_transaction(social.link, user_id=current_user.id, session_id=flow["session"], profile=profile)
-    return go_to(url_for(".password"), message=_("연결했어요. 다음부터 이 버튼으로도 로그인할 수 있어요."))
+    return go_to(url_for(".password"), message=_("연결했어요. 다음부터 이 계정으로도 로그인할 수 있어요."))
 
 
 def _prove(profile: Profile, flow: dict[str, Any]) -> Answer:
     with reading() as database:
         proof = social.prove(database, user_id=current_user.id, session_id=flow["session"], profile=profile)
     session[social.PROOF] = proof
-    return go_to(url_for("home.leave"), message=_("확인했어요. 5분 안에 이어서 해 주세요."))
+    return go_to(url_for("home.leave"), message=_("본인인지 확인했어요. 5분 안에 탈퇴를 마쳐 주세요."))
 
 
 def _asked(provider: Provider, aim: str, next_: str = "") -> str:
