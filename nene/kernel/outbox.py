@@ -169,6 +169,11 @@ def revive(session: Session, dead_id: int) -> None:
     enqueue(session, dead.name, *dead.args)
 
 
+def forget_dead(session: Session, name: str, *args: int | str) -> None:
+    """Throw the dead letters of a job away, for it is asked for anew."""
+    session.execute(delete(DeadLetter).where(DeadLetter.name == name, DeadLetter.args == list(args)))
+
+
 def _declare(name: str, perform: Callable[[int], None]) -> None:
     def guarded(job_id: int) -> None:
         try:

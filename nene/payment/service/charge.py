@@ -45,5 +45,6 @@ def recharge(session: Session) -> int:
     """Ask once more for every charge that is missing; gives their number. Repairs what became a dead letter (M6)."""
     missing = queries.list_uncharged(session)
     for payment_id in missing:
+        outbox.forget_dead(session, "payment.charge", payment_id)
         outbox.enqueue(session, "payment.charge", payment_id, key=f"charge:{payment_id}")
     return len(missing)
