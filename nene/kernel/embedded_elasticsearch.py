@@ -39,7 +39,8 @@ xpack.security.enabled: false
 action.auto_create_index: false
 cluster.routing.allocation.disk.threshold_enabled: false
 """
-JVM_OPTIONS = "-Xms512m\n-Xmx512m\n-XX:+UseG1GC\n-XX:-UsePerfData\n"
+# A demo or a test is over before the second compiler and a parallel collector pay: they double the work of a start.
+JVM_OPTIONS = "-Xms512m\n-Xmx512m\n-XX:+UseSerialGC\n-XX:TieredStopAtLevel=1\n-XX:-UsePerfData\n"
 LOGGING = """\
 status = error
 appender.console.type = Console
@@ -87,7 +88,7 @@ class Elasticsearch(Server):
             "es.path.conf": self.folder / "config",
             "es.distribution.type": "tar",
         }
-        command = [java, "-Xms4m", "-Xmx64m", "-XX:+UseSerialGC", "-XX:-UsePerfData"]
+        command = [java, "-Xms4m", "-Xmx64m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-XX:-UsePerfData"]
         command += [f"-D{name}={value}" for name, value in options.items()]
         command += ["-cp", f"{home}/lib/*:{home}/lib/cli-launcher/*", "org.elasticsearch.launcher.CliToolLauncher"]
         environment = {
