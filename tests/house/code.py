@@ -3,7 +3,7 @@
 import ast
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
@@ -46,9 +46,10 @@ class Module:
         return f"{self.path}:{line}: {what}"
 
 
-def modules(*folders: str) -> list[Module]:
-    """The Python files of folders, or those of the whole product."""
+@cache
+def modules(*folders: str) -> tuple[Module, ...]:
+    """The Python files of folders, or those of the whole product; read and parsed once."""
     found = [path for name in folders or ("nene", "tasks", "standins") for path in sorted((ROOT / name).rglob("*.py"))]
     if not folders and (ROOT / "app.py").exists():
         found.append(ROOT / "app.py")
-    return [Module(str(path.relative_to(ROOT)), path.read_text()) for path in found]
+    return tuple(Module(str(path.relative_to(ROOT)), path.read_text()) for path in found)
