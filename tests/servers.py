@@ -103,7 +103,7 @@ class SharedElasticsearch:
 def shared_elasticsearch() -> str:
     """The address of this run's Elasticsearch, as soon as it answers, or the reason why there is none."""
     answer = Path(os.environ[FOLDER]) / "elasticsearch.answer"
-    deadline = time.monotonic() + 110
+    deadline = time.monotonic() + 240
     while not answer.exists():
         assert time.monotonic() < deadline, "Elasticsearch has neither started nor said why not."
         time.sleep(0.1)

@@ -4,7 +4,6 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 
-import pytest
 from flask import Flask
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
@@ -223,7 +222,6 @@ class Histories(RuleBasedStateMachine):
         world.now_check(self.session)
 
 
-@pytest.mark.timeout(240)
 def test_any_history_leaves_everybody_with_what_is_theirs(app: Flask) -> None:
     run_state_machine_as_test(
         Histories,

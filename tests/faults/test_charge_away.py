@@ -6,7 +6,6 @@ from concurrent.futures import ThreadPoolExecutor
 from statistics import median
 
 import psycopg
-import pytest
 from flask import Flask
 
 from tests.crowd import Person, people, wait_until
@@ -40,7 +39,6 @@ def confirm_all(toss: PracticeToss, crowd: list[Person]) -> list[float]:
         return list(threads.map(confirm, [toss] * len(crowd), crowd, orders))
 
 
-@pytest.mark.timeout(240)
 def test_fifty_people_pay_while_the_point_side_is_stopped(
     app: Flask, make_live: Callable[..., Live], toss: PracticeToss
 ) -> None:

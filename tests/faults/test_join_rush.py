@@ -5,7 +5,6 @@ from collections.abc import Callable
 from datetime import timedelta
 
 import psycopg
-import pytest
 import requests
 from flask import Flask
 
@@ -52,7 +51,6 @@ def money(live: Live, challenge_id: str) -> tuple[int, int, int]:
     return int(str(members)), int(str(stakes)), int(str(held))
 
 
-@pytest.mark.timeout(300)
 def test_the_last_five_seats_of_two_hundred(app: Flask, make_live: Callable[..., Live]) -> None:
     live = make_live("web")
     host, *crowd = people(app, live, CROWD + 1)

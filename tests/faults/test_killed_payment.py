@@ -178,7 +178,6 @@ def settle(order: str, ends: set[tuple[Status, int]], user_id: int) -> None:
     wait_until(is_settled)
 
 
-@pytest.mark.timeout(120)
 @pytest.mark.parametrize("scene", SCENES)
 def test_killed_at_any_commit(
     toss: PracticeToss, begin: Callable[..., BaseProcess], committed: None, scene: str
@@ -204,7 +203,6 @@ def test_killed_at_any_commit(
         assert codes == {-signal.SIGKILL}
 
 
-@pytest.mark.timeout(120)
 @pytest.mark.parametrize("is_done", [False, True], ids=["before it is done", "once it is done"])
 @pytest.mark.parametrize("scene", ["confirm", "cancel", "refund of the rest", "reconcile an approval"])
 def test_killed_while_toss_works(

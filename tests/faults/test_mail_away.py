@@ -33,7 +33,6 @@ def own_mailbox() -> Iterator[Mailbox]:
     made.close()
 
 
-@pytest.mark.timeout(180)
 def test_points_do_not_wait_behind_mail(app: Flask, make_live: Callable[..., Live], own_mailbox: Mailbox) -> None:
     live = make_live("worker", "scheduler", NENE_SMTP_URL=own_mailbox.smtp_url)
     (member,) = people(app, live, 1)

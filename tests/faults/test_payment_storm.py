@@ -7,7 +7,6 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 
-import pytest
 import requests
 from flask import Flask
 from sqlalchemy import func, select
@@ -159,7 +158,6 @@ def is_calm() -> bool:
     return set(statuses()) <= ENDS and not stage.jobs()
 
 
-@pytest.mark.timeout(300)
 def test_after_the_storm_money_and_points_are_the_same(
     app: Flask, toss: PracticeToss, committed: None, clock: Clocks
 ) -> None:

@@ -156,7 +156,6 @@ def test_production_does_not_run_on_the_servers_of_the_demo(run: Run) -> None:
     assert "NENE_DATABASE_URL" in done.stderr
 
 
-@pytest.mark.timeout(300)
 def test_elasticsearch_comes_and_goes_with_the_others_when_it_is_wanted(run: Run) -> None:
     if not is_elasticsearch_wanted():
         pytest.skip(ELASTICSEARCH_IS_NOT_WANTED)

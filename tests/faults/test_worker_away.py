@@ -4,7 +4,6 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 
 import psycopg
-import pytest
 from flask import Flask
 
 from tests.crowd import people, wait_until
@@ -17,7 +16,6 @@ ASK = (
 )
 
 
-@pytest.mark.timeout(120)
 def test_what_the_worker_missed_is_caught_up(app: Flask, make_live: Callable[..., Live]) -> None:
     live = make_live("web", "scheduler")
     (member,) = people(app, live, 1)

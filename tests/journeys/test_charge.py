@@ -40,7 +40,6 @@ def see_it_settle(page: Page, text: re.Pattern[str], *, scripts: bool) -> None:
     expect(page.get_by_role("heading", name=text)).to_be_visible(timeout=30_000)
 
 
-@pytest.mark.timeout(240)
 @pytest.mark.parametrize("scripts", [True, False], ids=["with JavaScript", "without"])
 def test_points_come_and_go_with_the_money(
     make_context: Callable[..., BrowserContext], live: Live, toss: PracticeToss, scripts: bool
@@ -73,7 +72,6 @@ def test_points_come_and_go_with_the_money(
     expect(page.locator(f"[data-id='{order}']")).to_have_attribute("data-status", "CANCELED")
 
 
-@pytest.mark.timeout(240)
 def test_who_closes_the_window_or_is_declined_tries_again(
     make_context: Callable[..., BrowserContext], live: Live, toss: PracticeToss
 ) -> None:
@@ -100,7 +98,6 @@ def test_who_closes_the_window_or_is_declined_tries_again(
     assert balance(page) == 0
 
 
-@pytest.mark.timeout(240)
 def test_a_lost_network_loses_nothing(
     make_context: Callable[..., BrowserContext], live: Live, toss: PracticeToss
 ) -> None:

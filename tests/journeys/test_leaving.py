@@ -61,7 +61,6 @@ def watch_it_settle(page: Page, *, scripts: bool) -> None:
     expect(page.get_by_role("heading", name="돌려드렸어요")).to_be_visible(timeout=30_000)
 
 
-@pytest.mark.timeout(240)
 @pytest.mark.parametrize("scripts", [True, False], ids=["with JavaScript", "without"])
 def test_the_money_goes_back_before_the_goodbye(
     make_context: Callable[..., BrowserContext], live: Live, toss: PracticeToss, scripts: bool
