@@ -42,11 +42,12 @@ def test_a_letter_on_its_way_is_not_sent_by_a_second_worker(app: Flask, mailbox:
             outbox.perform("user.send_reset", job_id)
 
     mailbox.tell("hang")
-    with ThreadPoolExecutor(1) as threads:
+    with ThreadPoolExecutor(2) as threads:
         first = threads.submit(perform)
         wait_until(lambda: mailbox.hanging() == 1)
-        perform()
-        assert mailbox.hanging() == 1
+        second = threads.submit(perform)
+        wait_until(lambda: second.done() or mailbox.hanging() == 2)
+        assert (mailbox.hanging(), first.done()) == (1, False)
         mailbox.tell("take")
         first.result()
     work()

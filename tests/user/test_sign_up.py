@@ -148,6 +148,32 @@ def test_of_two_at_once_one_comes_first_and_the_other_is_told_at_the_field(
     assert count_users() == 1
 
 
+def test_pressing_twice_signs_up_once_and_both_answers_lead_home(app: Flask, race: Callable[..., list[Any]]) -> None:
+    def press() -> Callable[[], TestResponse]:
+        client = app.test_client()
+        data = {**FIELDS, "csrf_token": world.token(client)}
+        return lambda: client.post("/signup", data=data)
+
+    answers = race(press(), press(), press())
+    assert [(answer.status_code, answer.location) for answer in answers] == [(303, "/")] * 3
+    assert count_users() == 1
+
+
+@pytest.mark.parametrize("changed", [{"password": "other-1!", "password_confirm": "other-1!"}, {"nickname": "이씨"}])
+def test_another_form_is_no_second_press(app: Flask, client: FlaskClient, changed: dict[str, str]) -> None:
+    sign_up(client)
+    answer = sign_up(app.test_client(), **changed)
+    assert answer.status_code == 422
+    assert problem(answer, "email")
+
+
+def test_after_a_moment_the_same_form_is_no_second_press(app: Flask, client: FlaskClient, clock: Clocks) -> None:
+    clock.move()
+    sign_up(client)
+    clock.move(seconds=11)
+    assert problem(sign_up(app.test_client()), "email")
+
+
 def test_signing_up_gives_new_tokens_of_every_kind(client: FlaskClient) -> None:
     before = world.token(client)
     sign_up(client)

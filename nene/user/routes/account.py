@@ -5,13 +5,14 @@ from flask import render_template, request, url_for
 from flask_babel import gettext as _
 
 from nene.kernel import auth
+from nene.kernel.auth import SignedIn
 from nene.kernel.db import in_transaction, reading
 from nene.kernel.security import Attempt, limit_sign_up
 from nene.kernel.web import Answer, arrived_at, go_to, own_path
 from nene.user import service
 from nene.user.errors import FieldRefused, SignInFailed
 from nene.user.forms.account import SignInForm, SignUpForm
-from nene.user.routes.blueprint import MINUTES, blueprint, count_confirmation, refused_at
+from nene.user.routes.blueprint import MINUTES, SECOND_PRESS, blueprint, count_confirmation, refused_at
 from nene.user.terms import VERSIONS, Document
 
 log = structlog.get_logger(__name__)
@@ -28,7 +29,7 @@ def signup() -> Answer:
     with reading() as session:
         refusals = service.taken(session, email=form.email.data, nickname=form.nickname.data)
     if refusals:
-        return refused_at(form, SIGN_UP, *refusals)
+        return _second_press(form) or refused_at(form, SIGN_UP, *refusals)
     password_hash = service.hash_password(form.password.data or "")
     letter = count_confirmation(form.account["email"])
     try:
@@ -41,9 +42,31 @@ def signup() -> Answer:
         )
     except FieldRefused as refusal:
         letter.succeeded()  # there is none
-        return refused_at(form, SIGN_UP, refusal)
+        return _second_press(form) or refused_at(form, SIGN_UP, refusal)
+    return _welcome(signed_in)
+
+
+def _welcome(signed_in: SignedIn) -> Answer:
     auth.sign_in(signed_in)
     return go_to(url_for("home.index"), message=_("가입했어요. 첫 챌린지를 골라 보세요."))
+
+
+def _second_press(form: SignUpForm) -> Answer | None:
+    """Pressed twice: the other press has opened this very account a moment ago, and its answer may never be seen."""
+    with reading() as session:
+        made = service.find_by_email(session, form.account["email"])
+    if made is None or made.nickname != form.account["nickname"] or made.created_at < arrived_at() - SECOND_PRESS:
+        return None
+    if not service.check_password(made, form.password.data or ""):
+        return None
+    signed_in = in_transaction(
+        service.sign_in,
+        user_id=made.id,
+        checked_hash=made.password_hash,
+        user_agent=request.user_agent.string,
+        instead_of=auth.session_of_browser(),
+    )
+    return _welcome(signed_in)
 
 
 @blueprint.route("/login", methods=["GET", "POST"])

@@ -1,5 +1,7 @@
 """The blueprint that every route of users hangs on, and how their forms refuse."""
 
+from datetime import timedelta
+
 from flask import Blueprint
 
 from nene.kernel.forms import Form
@@ -9,6 +11,7 @@ from nene.user.errors import FieldRefused, LettersSpent
 
 blueprint = Blueprint("user", __name__)
 MINUTES = 15  # in which failures are counted (U14)
+SECOND_PRESS = timedelta(seconds=10)  # within which the same form is the same press
 A_DAY = 24 * 60  # minutes, in which letters are counted
 CONFIRMATIONS = 10  # letters to one address in a day, whoever asks and for however many accounts (U16)
 

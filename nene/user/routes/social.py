@@ -32,13 +32,12 @@ from nene.user.errors import (
 )
 from nene.user.forms.social import SocialSignUpForm
 from nene.user.gateway import Profile
-from nene.user.routes.blueprint import blueprint, count_confirmation, refused_at
+from nene.user.routes.blueprint import SECOND_PRESS, blueprint, count_confirmation, refused_at
 from nene.user.service import social
 from nene.user.terms import Provider
 
 FLOW, NEWCOMER = "social_flow", "social_newcomer"  # in the browser's cookie, and uses of sealed texts
 FLOW_LIFE, NEWCOMER_LIFE = timedelta(minutes=15), timedelta(minutes=30)
-SECOND_PRESS = timedelta(seconds=10)
 LONGEST_NEXT = 500  # letters; a cookie holds it
 SIGN_IN, LINK, PROVE = "sign-in", "link", "prove"  # what a person is sent to a provider for
 SIGN_UP, REFUSED = "user/signup_social.html", "user/social_refused.html"
