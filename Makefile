@@ -47,8 +47,8 @@ format: $(STAMPS)/dev ## format the code and the templates, and mend what can be
 	@$(BIN)/djlint --quiet --reformat templates
 
 .PHONY: bench
-bench: $(STAMPS)/run ## list the benchmarks
-	@ls bench/[a-z]*.py 2>/dev/null || echo "There is no benchmark yet."
+bench: $(STAMPS)/dev ## list the benchmarks, or run one (BENCH=confirm)
+	@if [ -n "$(BENCH)" ]; then PYTHONPATH=. $(BIN)/python bench/$(BENCH).py; else ls bench/[a-z]*.py; fi
 
 .PHONY: setup
 setup: $(STAMPS)/run ## install what `make run` needs into .venv, and nothing outside of this folder

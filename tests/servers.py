@@ -190,6 +190,8 @@ def flask(*arguments: str, environment: dict[str, str]) -> str:
 class Live:
     """The real application: the commands of the Procfile on a free port, a database and a Redis of its own."""
 
+    factory = "app:create_app"  # what the web serves
+
     def __init__(self, name: str, **environment: str) -> None:
         self.folder = Path(os.environ[FOLDER]) / name
         self.folder.mkdir()
@@ -214,7 +216,7 @@ class Live:
         for part in parts or commands:
             with (self.folder / f"{part}.log").open("ab") as log:
                 self.parts[part] = subprocess.Popen(
-                    commands[part],
+                    commands[part].replace("app:create_app", self.factory),
                     shell=True,  # as honcho does
                     env=_environment(self.environment),
                     cwd=ROOT,
