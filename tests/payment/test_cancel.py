@@ -6,9 +6,9 @@ from functools import partial
 import pytest
 
 from nene.kernel.clock import seoul_date, seoul_midnight
-from nene.kernel.db import in_transaction
+from nene.kernel.db import in_transaction, reading
 from nene.kernel.errors import NotThere
-from nene.payment import service
+from nene.payment import queries, service
 from nene.payment.errors import CancelTooLate, NotCancelable, NotYetCharged, Owing
 from nene.payment.gateway import Toss
 from nene.payment.terms import RefundStatus, Status
@@ -238,3 +238,67 @@ def leave(session: world.Session, user_id: int) -> None:
     from nene.home import service as home
 
     home.withdraw(session, user_id=user_id, checked_hash=world.HASH, gives_up=True)
+
+
+@pytest.mark.parametrize("part", [None, 3_000])
+def test_cancelled_at_toss_before_the_points_came(
+    toss: PracticeToss, paying: Toss, kim: int, boss: int, part: int | None
+) -> None:
+    order = stage.start(kim)
+    stage.confirm(toss, kim, order)
+    toss.act(order, "cancel", amount=part)
+    service.look(stage.row(order).id)
+    stage.work()
+    gone = part or AMOUNT
+    assert stage.status(order) is (Status.DONE if part else Status.CANCELED)
+    assert stage.balance(kim) == AMOUNT - gone
+    assert stage.refunds(order) == [(gone, DONE, gone, 0)]
+    assert stage.agrees(toss, order)
+    assert not stage.faults()
+
+
+def test_nobody_charges_who_has_left(toss: PracticeToss, paying: Toss, kim: int) -> None:
+    order = stage.start(kim)
+    toss.break_at("confirm", code="NOT_FOUND_PAYMENT_SESSION", status=404, after=True)
+    stage.confirm(toss, kim, order)
+    in_transaction(leave, kim)
+    service.look(stage.row(order).id)
+    in_transaction(service.charge, stage.row(order).id)
+    assert stage.row(order).charged_at is None
+    assert stage.entries("charge:") == 0
+
+
+def test_an_answer_that_comes_after_the_reconciler_changes_nothing(
+    toss: PracticeToss, paying: Toss, kim: int, race: Race
+) -> None:
+    order = stage.paid(toss, kim)
+    toss.break_at("cancel", after=True, seconds=1, code="COMMON_ERROR")
+
+    def reconcile_meanwhile() -> None:
+        wait_until(lambda: bool(toss.payment(order)["cancels"]))
+        service.look(stage.row(order).id)
+        stage.reconcile()
+
+    assert race(partial(cancel, kim, order), reconcile_meanwhile) == [None, None]
+    assert stage.reconciled(order) is Status.CANCELED
+    payment_id = stage.row(order).id
+    with reading() as session:
+        (refund,) = queries.list_refunds(session, payment_id)
+    assert service.send_refund(refund.id)  # settled already: Toss is not asked
+    assert len(toss.payment(order)["cancels"]) == 1
+    assert stage.timeline(order)[-2:] == [Status.CANCELING, Status.CANCELED]
+    assert stage.agrees(toss, order)
+
+
+def test_the_rest_is_what_a_spend_at_the_same_moment_leaves(
+    toss: PracticeToss, paying: Toss, kim: int, race: Race
+) -> None:
+    order = stage.paid(toss, kim)
+    refund = partial(service.refund_rests, user_id=kim, by=kim, why="탈퇴")
+    told = race(refund, partial(spend, kim, 4_000))
+    assert told[0] == 1
+    spent = 0 if isinstance(told[1], NotEnoughPoints) else 4_000
+    assert stage.balance(kim) == 0
+    assert toss.payment(order)["balanceAmount"] == spent
+    assert stage.agrees(toss, order)
+    assert not stage.faults()

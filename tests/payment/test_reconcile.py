@@ -321,3 +321,20 @@ def test_a_message_before_after_instead_twice_or_at_once(
     assert len(toss.look()["movements"]) == 1
     assert stage.agrees(toss, order)
     assert not stage.faults()
+
+
+def test_an_answer_that_comes_too_late_changes_nothing(toss: PracticeToss, paying: Toss, kim: int, race: Race) -> None:
+    order = stage.start(kim)
+    key = toss.authenticate(order, AMOUNT)
+    toss.break_at("confirm", after=True, seconds=1, code="COMMON_ERROR")
+
+    def look_meanwhile() -> None:
+        wait_until(lambda: toss.payment(order)["status"] == "DONE")
+        service.look(stage.row(order).id)
+
+    press = partial(service.confirm, user_id=kim, order_id=order, payment_key=key, amount=AMOUNT)
+    assert race(press, look_meanwhile) == [None, None]
+    assert stage.status(order) is Status.DONE
+    stage.work()
+    assert stage.balance(kim) == AMOUNT
+    assert stage.timeline(order) == [Status.PENDING, Status.CONFIRMING, Status.DONE]
