@@ -17,6 +17,7 @@ RULES = {
     *(f"U{number}" for number in range(1, 17)),
     *(f"C{number}" for number in range(1, 21)),
     *(f"P{number}" for number in range(1, 12)),
+    *(f"M{number}" for number in range(1, 17)),
     *("N2", "R4", "R5", "O1", "O2", "O4", "O5", "O6"),
 }
 PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
