@@ -5,7 +5,9 @@ effect. The relay sends again what is overdue, so that the broker may lose every
 dead letter, which a person may revive.
 """
 
+from collections import deque
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import datetime, timedelta
 from functools import partial
 from typing import Any, TypeVar
@@ -33,6 +35,7 @@ LONGEST_PAUSE = timedelta(minutes=1)
 F = TypeVar("F", bound=Callable[..., object])
 _jobs: dict[str, Callable[[int], None]] = {}
 _last_words: dict[str, Callable[..., None]] = {}
+_put_off: deque[tuple[int, str]] = deque(maxlen=1000)  # in this process; the relay knows all of them
 log = structlog.get_logger(__name__)
 
 
@@ -178,9 +181,11 @@ def _declare(name: str, perform: Callable[[int], None]) -> None:
     def guarded(job_id: int) -> None:
         try:
             perform(job_id)
+            _remind()
         except NotAsked:
-            in_transaction(_put_off, job_id)
-            log.info("job.put_off", job=name, job_id=job_id)  # no failure; the relay sends it again
+            in_transaction(_free, job_id)
+            _put_off.append((job_id, name))
+            log.info("job.put_off", job=name, job_id=job_id)  # no failure: the next job that is done reminds of it
         except Exception as error:
             log.exception("job.failed", job=name, job_id=job_id)
             in_transaction(_failed, job_id, type(error).__name__)
@@ -198,6 +203,12 @@ def _send(job_id: int, name: str) -> None:
         log.info("outbox.not_sent", job=name, job_id=job_id)  # the row stays, and the relay sends it
 
 
+def _remind() -> None:
+    """Ask for one more of the jobs that were put off: a seat may be free now, and the relay would take its time."""
+    with suppress(IndexError):
+        _send(*_put_off.popleft())
+
+
 def _find(session: Session, job_id: int, name: str) -> list[Any] | None:
     return session.scalar(select(Outbox.args).where(Outbox.id == job_id, Outbox.name == name))
 
@@ -209,7 +220,7 @@ def _take(session: Session, job_id: int, name: str, alone_for: timedelta) -> lis
     return session.scalar(taken.returning(Outbox.args))
 
 
-def _put_off(session: Session, job_id: int) -> None:
+def _free(session: Session, job_id: int) -> None:
     session.execute(update(Outbox).where(Outbox.id == job_id).values(taken_until=None))
 
 

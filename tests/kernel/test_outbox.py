@@ -1,6 +1,7 @@
 """What must happen after a commit happens, once, whatever is away meanwhile (R5)."""
 
 import threading
+from collections import deque
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
@@ -14,6 +15,7 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from nene.kernel import outbox, redis
+from nene.kernel.breaker import NotAsked
 from nene.kernel.clock import wall
 from nene.kernel.db import in_transaction, reading
 from nene.kernel.errors import NotThere
@@ -31,7 +33,7 @@ class Worker:
 
     def __init__(self) -> None:
         self.done: list[int] = []
-        self.broken = False
+        self.broken = self.crowded = False
         self.inside, self.leave = threading.Event(), threading.Event()
         self.queue = dramatiq.get_broker()
 
@@ -51,6 +53,7 @@ class Worker:
 def worker(app: Flask, monkeypatch: pytest.MonkeyPatch) -> Iterator[Worker]:
     made = Worker()
     monkeypatch.setattr(outbox, "_jobs", {})
+    monkeypatch.setattr(outbox, "_put_off", deque())
 
     @outbox.step_actor("test.open_wallet")
     def step(session: Session, user_id: int) -> None:
@@ -70,6 +73,12 @@ def worker(app: Flask, monkeypatch: pytest.MonkeyPatch) -> Iterator[Worker]:
         made.done.append(number)
         made.inside.set()
         assert made.leave.wait(30)
+
+    @outbox.actor("test.crowded")
+    def crowded(number: int) -> None:
+        if made.crowded:
+            raise NotAsked
+        made.done.append(number)
 
     redis.client().flushdb()
     yield made
@@ -205,6 +214,19 @@ def test_a_job_that_is_alone_and_fails_is_free_at_once(worker: Worker) -> None:
         job_id = session.scalar(select(Outbox.id)) or 0
     outbox.perform("test.alone", job_id)
     assert (worker.done, count(Outbox)) == ([7], 0)
+
+
+def test_what_was_put_off_has_not_failed_and_goes_on_as_soon_as_another_job_is_done(worker: Worker) -> None:
+    worker.crowded = True
+    for number in range(5):
+        ask("test.crowded", number)
+    assert (worker.run(), worker.done) == (5, [])
+    with reading() as session:
+        assert set(session.scalars(select(Outbox.failures))) == {0}
+    worker.crowded = False
+    ask("test.long", 7)
+    worker.run()  # each that is done reminds of the next one; nobody waits for the relay
+    assert (sorted(worker.done), count(Outbox)) == ([0, 1, 2, 3, 4, 7], 0)
 
 
 def test_the_lag_is_that_of_the_oldest_job(worker: Worker, clock: Clocks) -> None:
