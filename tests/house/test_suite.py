@@ -35,7 +35,7 @@ def test_what_shares_something_slow_is_run_by_one_worker(tmp_path: Path) -> None
         (tmp_path / "tests" / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / "tests" / name).write_text(SKIPPED)
     command = [sys.executable, "-m", "pytest", "-n2", "-v", "-p", "tests.groups", "--rootdir", tmp_path]
-    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "PYTEST_ADDOPTS": ""}
     done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
     workers = re.findall(r"^\[(gw\d)\].* tests/journeys/", done.stdout, re.MULTILINE)
     assert len(workers) == 4, done.stdout
