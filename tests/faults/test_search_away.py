@@ -14,6 +14,7 @@ from sqlalchemy.orm import Session
 
 from nene.kernel import search
 from nene.kernel.db import in_transaction
+from nene.kernel.embedded import free_port
 from nene.kernel.search import sync
 from nene.kernel.search.models import SearchDocument
 from nene.user import service
@@ -191,9 +192,8 @@ def test_one_that_hangs_costs_one_short_wait_and_is_used_again_by_itself(
     wait_until(is_back)
 
 
-def test_one_that_is_stopped_costs_nothing(app: Flask, crowd: Crowd, own_elasticsearch: Elasticsearch) -> None:
+def test_one_that_is_stopped_costs_nothing(app: Flask, crowd: Crowd) -> None:
     browser = looking(app)
-    use(own_elasticsearch.url)
-    own_elasticsearch.stop()
+    search.start(f"http://127.0.0.1:{free_port()}", [USERS])  # nobody listens there
     everybody_is_found(browser, crowd)
     assert search.is_away()
