@@ -83,6 +83,15 @@ def test_the_cookies_are_out_of_reach_of_scripts(client: FlaskClient) -> None:
 
 
 @pytest.mark.usefixtures("kim")
+def test_everywhere_else_the_cookies_go_over_tls_alone(client: FlaskClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    public = settings.current().model_copy(update={"public_url": "https://nene.example"})
+    monkeypatch.setattr(settings, "_current", public)
+    cookies = {line.split("=")[0]: line for line in sign_in(client).headers.getlist("Set-Cookie")}
+    assert "Secure" in cookies[auth.ACCESS]
+    assert "Secure" in cookies[auth.REFRESH]
+
+
+@pytest.mark.usefixtures("kim")
 def test_an_unknown_email_looks_like_a_wrong_password(client: FlaskClient) -> None:
     pages = []
     for email, password in ((EMAIL, "wrong1!!"), ("nobody@example.com", "wrong1!!"), ("no address", "wrong1!!")):

@@ -160,6 +160,7 @@ def test_an_answer_is_taken_once(client: FlaskClient, oauth: OAuth) -> None:
     back = oauth.decide(client.get("/oauth/kakao").location)
     assert client.get("/oauth/kakao/callback", query_string=back).location == "/signup/social"
     assert client.get("/oauth/kakao/callback", query_string=back).status_code == 400
+    assert oauth.look()["asked"] == {"kakao": 1}  # the second time nobody even looks at the code
 
 
 def test_an_answer_is_of_no_use_in_another_browser(app: Flask, client: FlaskClient, oauth: OAuth) -> None:
