@@ -18,7 +18,7 @@ import pytest
 from elasticsearch import Elasticsearch
 from flask import Flask
 from flask.testing import FlaskClient
-from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, expect, sync_playwright
 from sqlalchemy.orm import Session
 from werkzeug.test import TestResponse
 
@@ -327,6 +327,7 @@ def browser() -> Iterator[Browser]:
     if isinstance(options, str):
         pytest.skip(options)
     os.environ["PLAYWRIGHT_NODEJS_PATH"] = browsers.node()
+    expect.set_options(timeout=20_000)
     with sync_playwright() as playwright:
         chromium = playwright.chromium.launch(**options)
         yield chromium
@@ -347,7 +348,7 @@ def make_context(
     def make(**options: Any) -> BrowserContext:
         plain = {"base_url": live.url, "viewport": browsers.PHONE, "locale": "ko-KR", "timezone_id": "Asia/Seoul"}
         context = browser.new_context(**{**plain, **options})
-        context.set_default_timeout(10_000)
+        context.set_default_timeout(30_000)
         context.on("weberror", lambda error: faults.append(str(error.error)))
         context.on("console", lambda message: faults.extend(_policy_faults(message)))
         made.append(context)

@@ -5,7 +5,7 @@ import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
-from time import monotonic
+from time import monotonic, sleep
 
 import psycopg
 import requests
@@ -73,7 +73,8 @@ def together(crowd: list[Person], path: str, **fields: object) -> list[requests.
 
 
 def wait_until(reached: Callable[[], bool]) -> None:
-    """Until it is so; half a minute at most."""
-    deadline = monotonic() + 30
+    """Until it is so; a minute at most."""
+    deadline = monotonic() + 60
     while not reached():
         assert monotonic() < deadline, "it took too long"
+        sleep(0.02)  # what is waited for needs the processor too
