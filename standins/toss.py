@@ -98,7 +98,7 @@ def _perform(step: str, subject: str, work: Callable[[], Answer]) -> Response:
     """Do it with the fault that is next, if there is one."""
     key = _idempotency_key()
     scope = f"{key} {request.headers['Authorization']} {request.method} {request.path}" if key else ""
-    fault = world().faults.draw(step, subject)
+    fault = world().faults.draw(step, subject, key)
     with world().running.alone(scope) as is_alone:
         return _with_fault(fault, scope, work) if is_alone else _show(refusal("IDEMPOTENT_REQUEST_PROCESSING"))
 

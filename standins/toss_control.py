@@ -83,12 +83,14 @@ class Faults:
             self.waiting: list[Fault] = []
             self.seed = 0
             self.calls: Counter[str] = Counter()
+            self.keys: list[str] = []
             self._calls_of: Counter[tuple[str, str]] = Counter()
 
-    def draw(self, step: str, subject: str) -> Fault | None:
-        """Count a call about an order or a payment, and give the fault that it meets."""
+    def draw(self, step: str, subject: str, key: str = "") -> Fault | None:
+        """Count a call about an order or a payment, note its idempotency key, and give the fault that it meets."""
         with self._lock:
             self.calls[step] += 1
+            self.keys += [key] if key else []
             self._calls_of[step, subject] += 1
             chance = random.Random(f"{self.seed} {step} {subject} {self._calls_of[step, subject]}").random()  # noqa: S311
             for fault in self.waiting:
@@ -210,6 +212,7 @@ def look() -> Any:
         payments=here.book.all(),
         movements=here.book.movements("", "9999", "", EVERYTHING),
         calls=dict(here.faults.calls),
+        keys=here.faults.keys,
         faults=[asdict(fault) for fault in here.faults.waiting],
         webhooks=here.postman.sent,
     )

@@ -45,6 +45,27 @@ def test_the_pauses_between_questions_grow(toss: PracticeToss, paying: Toss, kim
     assert stage.status(order) is Status.CONFIRMING
 
 
+def test_a_cancel_keeps_its_key_and_a_confirmation_counts_the_tries_that_were_answered(
+    toss: PracticeToss, paying: Toss, kim: int
+) -> None:
+    order = stage.start(kim)
+    for fault in ({"code": "COMMON_ERROR"}, {"code": "UNAUTHORIZED_KEY"}, {}):
+        toss.control(faults=[{"step": "confirm", **fault}] if fault else [])
+        if stage.row(order).payment_key:
+            stage.reconcile()
+        else:
+            stage.confirm(toss, kim, order)
+    stage.work()
+    toss.break_at("cancel", times=2, code="COMMON_ERROR")
+    service.cancel(user_id=kim, order_id=order, why="마음이 바뀌었어요")
+    stage.reconcile()
+    assert stage.reconciled(order) is Status.CANCELED
+    *confirms, first, second, third = toss.look()["keys"]
+    assert confirms == [f"confirm-{order}-{number}" for number in (0, 0, 1)]
+    assert first == second == third
+    assert first.startswith("cancel-")
+
+
 def test_time_alone_never_ends_a_confirmation(toss: PracticeToss, paying: Toss, kim: int, clock: Clocks) -> None:
     order = stage.start(kim)
     toss.break_at("confirm", close=True)
