@@ -4,7 +4,7 @@ from nene.kernel import run
 
 
 def played(**given: str) -> dict[str, str]:
-    return {name: value for _server, settings in run._standins(given) for name, value in settings.items()}
+    return {name: value for _server, settings in run._standins(given, "8000") for name, value in settings.items()}
 
 
 def test_without_accounts_everything_outside_is_played() -> None:
