@@ -1,6 +1,7 @@
 """The mail stand-in in a process of its own, and what a test asks of it."""
 
 import contextlib
+import signal
 import subprocess
 import sys
 import time
@@ -16,7 +17,7 @@ from sqlalchemy import select
 from nene.kernel import mail, outbox
 from nene.kernel import settings as current
 from nene.kernel.db import reading
-from nene.kernel.embedded import free_port
+from nene.kernel.embedded import as_child, free_port
 from nene.kernel.outbox import Outbox
 from nene.kernel.settings import SmtpUrl
 from tests import servers
@@ -31,7 +32,9 @@ class Mailbox:
         self.url = f"http://127.0.0.1:{page_port}"
         self.smtp_url = f"smtp://127.0.0.1:{self.port}"
         command = [sys.executable, "-m", "standins.mail", "--port", str(self.port), "--page-port", str(page_port)]
-        self.process = subprocess.Popen(command, env=servers._environment({}), cwd=servers.ROOT)
+        self.process = subprocess.Popen(
+            as_child(command, signal.SIGTERM), env=servers._environment({}), cwd=servers.ROOT
+        )
         wait_until(self._answers)
 
     def tell(self, mode: str) -> None:

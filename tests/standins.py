@@ -1,6 +1,7 @@
 """The stand-ins for the outside world, each in a process of its own on a free port."""
 
 import contextlib
+import signal
 import subprocess
 import sys
 import time
@@ -14,7 +15,7 @@ from flask import Flask
 
 import standins
 from nene.kernel import settings
-from nene.kernel.embedded import free_port
+from nene.kernel.embedded import as_child, free_port
 from nene.kernel.settings import Settings
 from nene.user import gateway
 from tests.servers import PATIENCE, ROOT
@@ -27,7 +28,9 @@ class OAuth:
         self.port = free_port()
         self.url = f"http://localhost:{self.port}"
         command = [sys.executable, "-m", "standins.oauth", "--port", str(self.port)]
-        self.process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        self.process = subprocess.Popen(
+            as_child(command, signal.SIGTERM), cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        )
         deadline = time.monotonic() + PATIENCE
         while True:
             with contextlib.suppress(requests.RequestException):

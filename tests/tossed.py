@@ -1,6 +1,7 @@
 """The practice Toss Payments in a process of its own, and what a test tells it."""
 
 import contextlib
+import signal
 import subprocess
 import sys
 import time
@@ -14,7 +15,7 @@ import requests
 from flask import Flask
 
 import standins
-from nene.kernel.embedded import free_port
+from nene.kernel.embedded import as_child, free_port
 from nene.payment import gateway
 from nene.payment.gateway import Toss
 from tests.servers import PATIENCE, ROOT
@@ -39,7 +40,9 @@ class PracticeToss:
 
     def start(self) -> None:
         command = [sys.executable, "-m", "standins.toss", "--port", str(self.port), "--state", str(self.state)]
-        self.process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        self.process = subprocess.Popen(
+            as_child(command, signal.SIGTERM), cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        )
         deadline = time.monotonic() + PATIENCE
         while True:
             with contextlib.suppress(requests.RequestException):
