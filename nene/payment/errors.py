@@ -4,7 +4,16 @@ from typing import Any, ClassVar
 
 from flask_babel import lazy_gettext as _
 
-from nene.kernel.errors import NotAllowed, NothingDone, Refusal
+from nene.kernel.errors import NotAllowed, NothingDone, NotThere, Refusal
+
+
+class NotMine(NotThere):
+    """Somebody comes back from Toss to a payment that is not theirs, or to none."""
+
+    text: ClassVar = _(
+        "이 계정에서 시작한 결제가 아니에요. 다른 계정으로 시작했다면 그 계정으로 로그인해 주세요. "
+        "확인하기 전에는 청구되지 않아요."
+    )
 
 
 class AmountNotAllowed(Refusal):
@@ -115,6 +124,11 @@ ENDED: dict[str, Any] = {  # what the fail page and payments that never were app
     "PAY_PROCESS_ABORTED": _("결제가 끝까지 이어지지 않았어요. 청구되지 않았어요."),
     "EXPIRED_PAYMENT": TOO_LATE,
 }
+
+
+def explain_end(code: str) -> str:
+    """Why a payment window was left, in plain Korean; nothing for a code that does not say so."""
+    return str({**DECLINED, **ENDED}.get(code, ""))
 
 
 def explain(code: str) -> str:

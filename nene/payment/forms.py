@@ -1,10 +1,11 @@
 """Text from the browser, and from Toss, to the checked values of payments."""
 
+import re
 from typing import Any
 
 from flask_babel import lazy_gettext as _
 from wtforms import SelectField, StringField, TextAreaField
-from wtforms.validators import InputRequired, Length, NumberRange, Optional
+from wtforms.validators import InputRequired, Length, NumberRange, Optional, Regexp
 from wtforms.widgets import HiddenInput
 
 from nene.kernel.forms import Form, QueryForm, choices, date_field, number_field, tidy_line
@@ -22,8 +23,8 @@ STATUSES = {
     Status.EXPIRED: _("만료"),
 }
 AMOUNTS = (10_000, 20_000, 30_000, 50_000, 70_000, 100_000)
-LONGEST_KEY = 200
-NOT_WHOLE = _("결제 정보가 빠져 있어요. 청구되지 않았어요.")
+KEY = re.compile(r"[\x21-\x7e]{1,200}\Z")
+NOT_WHOLE = _("결제 정보가 빠져 있어요. 어떻게 됐는지 결제 내역에서 확인해 주세요.")
 
 
 class ChargeForm(Form):
@@ -39,9 +40,7 @@ class ChargeForm(Form):
 class ConfirmForm(Form):
     """What Toss gave the browser, to be confirmed."""
 
-    payment_key = StringField(
-        "", [InputRequired(NOT_WHOLE), Length(max=LONGEST_KEY, message=NOT_WHOLE)], widget=HiddenInput()
-    )
+    payment_key = StringField("", [InputRequired(NOT_WHOLE), Regexp(KEY, message=NOT_WHOLE)], widget=HiddenInput())
     amount = number_field("", InputRequired(NOT_WHOLE), widget=HiddenInput())
 
 
@@ -73,4 +72,4 @@ def order_of(body: Any) -> str | None:
     inside = body.get("data") if isinstance(body, dict) else None
     named = inside if isinstance(inside, dict) else body
     order_id = named.get("orderId") if isinstance(named, dict) else None
-    return order_id if isinstance(order_id, str) and "\0" not in order_id else None
+    return order_id if isinstance(order_id, str) else None

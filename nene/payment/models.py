@@ -88,12 +88,12 @@ class Payment(Base):
 
     def confirm(self, payment_key: str, amount: int, now: datetime) -> "PaymentEvent | None":
         """Begin the confirmation; none if it was begun before. Raises NotAsStored, NotConfirmable (M2, M4)."""
-        if amount != self.amount or (self.payment_key is not None and self.payment_key != payment_key):
-            raise NotAsStored
         if self.status in {Status.FAILED, Status.EXPIRED}:
             raise NotConfirmable
         if self.status is not Status.PENDING:
             return None
+        if amount != self.amount:
+            raise NotAsStored
         self.payment_key, self.confirming_at = payment_key, now
         return self.move(Status.CONFIRMING, "승인 요청", now)
 

@@ -9,6 +9,7 @@ from sqlalchemy.orm import Session
 from nene.kernel import outbox
 from nene.kernel.clock import seoul_midnight
 from nene.kernel.paging import SIZE, Key
+from nene.payment import rules
 from nene.payment.models import Payment, PaymentEvent, Refund, Webhook
 from nene.payment.terms import RefundStatus, Status
 
@@ -22,13 +23,17 @@ def load_payment(session: Session, payment_id: int) -> Payment:
 
 
 def load_order(session: Session, order_id: str) -> Payment | None:
-    """The same by what Toss calls its order."""
+    """The same by what Toss calls its order; none for what is no order id at all."""
+    if not rules.ORDER_ID.fullmatch(order_id):
+        return None
     found = select(Payment).where(Payment.order_id == order_id).with_for_update()
     return session.scalar(found.execution_options(populate_existing=True))
 
 
 def find_payment(session: Session, order_id: str) -> Payment | None:
-    """A payment by what Toss calls its order."""
+    """A payment by what Toss calls its order; none for what is no order id at all."""
+    if not rules.ORDER_ID.fullmatch(order_id):
+        return None
     return session.scalar(select(Payment).where(Payment.order_id == order_id))
 
 

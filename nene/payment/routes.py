@@ -1,6 +1,7 @@
 """The pages of charging points, and the door at which Toss knocks."""
 
 import hashlib
+from contextlib import suppress
 from datetime import date
 from typing import Any
 
@@ -8,15 +9,17 @@ import structlog
 from flask import Blueprint, make_response, redirect, render_template, request, url_for
 from flask_babel import gettext as _
 from flask_login import current_user, login_required
+from werkzeug.wrappers import Response
 
 from nene.kernel import settings
 from nene.kernel.clock import seoul_date, wall
 from nene.kernel.db import in_transaction, reading
+from nene.kernel.errors import NotThere
 from nene.kernel.paging import Cursor
 from nene.kernel.security import also_load_from, csrf, limit_money, limit_search
 from nene.kernel.web import Answer, go_to, show_change, show_form, show_page
 from nene.payment import errors, forms, service
-from nene.payment.errors import CancelTooLate, MonthFull, NotCancelable, NotConfirmable, Owing
+from nene.payment.errors import CancelTooLate, MonthFull, NotCancelable, NotConfirmable, NotMine, Owing
 from nene.payment.forms import CancelForm, ChargeForm, ConfirmForm, HistoryForm
 from nene.payment.models import Payment
 from nene.payment.terms import Status
@@ -36,6 +39,13 @@ log = structlog.get_logger(__name__)
 @blueprint.context_processor
 def _words() -> dict[str, Any]:
     return {"statuses": forms.STATUSES, "test_payment": settings.current().is_test_payment}
+
+
+@blueprint.after_request
+def _keep_nothing(response: Response) -> Response:
+    """Nobody finds an older state of a payment by the browser's back button."""
+    response.headers["Cache-Control"] = "no-store"
+    return response
 
 
 @blueprint.get("/payments/new")
@@ -64,8 +74,11 @@ def create() -> Answer:
 def success() -> Answer:
     """Toss sends the browser here; the page posts the confirmation, for a GET changes nothing (M2)."""
     order_id = request.args.get("orderId", "")
-    with reading() as session:
-        payment = service.find_own(session, user_id=current_user.id, order_id=order_id)
+    try:
+        with reading() as session:
+            payment = service.find_own(session, user_id=current_user.id, order_id=order_id)
+    except NotThere:
+        raise NotMine from None
     if payment.status is not Status.PENDING:
         return redirect(url_for(".show", order_id=order_id), 303)
     key, amount = request.args.get("paymentKey", ""), request.args.get("amount", "")
@@ -92,14 +105,14 @@ def confirm(order_id: str) -> Answer:
 
 @blueprint.get("/payments/fail")
 @login_required
-def fail() -> str:
+def fail() -> Answer:
     """Toss sends the browser here when nothing came of it; of what the address says only known codes are believed."""
-    reason = errors.explain(request.args.get("code", ""))
     with reading() as session:
-        waiting = service.list_waiting(session, user_id=current_user.id)
-    order_id = request.args.get("orderId") or (waiting[0].order_id if waiting else None)
-    again = next((payment for payment in waiting if payment.order_id == order_id), None)
-    return render_template("payment/fail.html", reason=reason, again=again)
+        payment = service.find_stopped(session, user_id=current_user.id, order_id=request.args.get("orderId"))
+    if payment is not None and payment.status is not Status.PENDING:
+        return redirect(url_for(".show", order_id=payment.order_id), 303)
+    reason = errors.explain_end(request.args.get("code", ""))
+    return render_template("payment/fail.html", reason=reason, again=payment)
 
 
 @blueprint.get("/payments")
@@ -132,9 +145,12 @@ def show(order_id: str) -> Answer:
 
 @blueprint.get("/payments/<order_id>/cancel")
 @login_required
-def ask_cancel(order_id: str) -> str:
+def ask_cancel(order_id: str) -> Answer:
     """Ask why, and say what goes back, before money and points move."""
-    return render_template(CANCEL[0], form=CancelForm.blank(), **_shown(order_id))
+    shown = _shown(order_id)
+    if shown["payment"].status in GOING_BACK:
+        return redirect(url_for(".show", order_id=order_id), 303)
+    return render_template(CANCEL[0], form=CancelForm.blank(), **shown)
 
 
 @blueprint.post("/payments/<order_id>/cancel")
@@ -142,16 +158,19 @@ def ask_cancel(order_id: str) -> str:
 @limit_money
 def cancel(order_id: str) -> Answer:
     """Give the money back, and take the points (M8)."""
-    form = CancelForm.checked(*CANCEL, lazily=lambda: _shown(order_id))
+    shown = _shown(order_id)
+    if shown["payment"].status in GOING_BACK:
+        return _outcome(order_id)  # another press has done it
+    form = CancelForm.checked(*CANCEL, **shown)
     try:
         service.cancel(user_id=current_user.id, order_id=order_id, why=form.reason.data or "")
     except (CancelTooLate, ChargeSpent) as refusal:
         form.blame("reason", refusal.message)
-        return show_form(*CANCEL, form, status=refusal.status, **_shown(order_id))
+        return show_form(*CANCEL, form, status=refusal.status, **shown)
     except NotCancelable:
         if _shown(order_id)["payment"].status not in GOING_BACK:
             raise
-        log.info("payment.cancelled_twice")  # the other press has done it
+        log.info("payment.cancelled_twice")
     return _outcome(order_id)
 
 
@@ -161,7 +180,9 @@ def webhook() -> Answer:
     """Something changed, says somebody: look at that order; 200 only when that is stored, or nothing of ours (M10)."""
     request.max_content_length = LARGEST_WEBHOOK
     body = request.get_data()
-    order_id = forms.order_of(request.get_json(force=True, silent=True))
+    order_id = None
+    with suppress(RecursionError):  # nested without end
+        order_id = forms.order_of(request.get_json(force=True, silent=True))
     given = request.headers.get("tosspayments-webhook-transmission-id", "")
     known = 0 < len(given) <= LONGEST_ID and given.isprintable()
     transmission_id = given if known else hashlib.sha256(body).hexdigest()
@@ -226,9 +247,8 @@ def _poll(receipt: service.Receipt) -> int | None:
 def _offer() -> dict[str, Any]:
     """What the page of amounts shows: how much is left of the month, and what was begun."""
     with reading() as session:
-        left = service.left_this_month(session, current_user.id, wall.now())
-        waiting = service.list_waiting(session, user_id=current_user.id)
-    return {"left": left, "waiting": waiting, "amounts": forms.AMOUNTS, "today": _today()}
+        offer = service.offer(session, user_id=current_user.id)
+    return {"offer": offer, "amounts": forms.AMOUNTS, "today": _today()}
 
 
 def _wanted() -> int | None:

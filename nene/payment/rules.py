@@ -1,10 +1,12 @@
 """Rules on plain values: which moves are allowed, until when one may cancel, and when to ask again."""
 
+import re
 from datetime import datetime, timedelta
 
 from nene.kernel.clock import seoul_date, seoul_midnight
 from nene.payment.terms import Status
 
+ORDER_ID = re.compile(r"[A-Za-z0-9_-]{6,64}")
 SMALLEST, LARGEST = 10_000, 100_000  # won of one payment
 CANCEL_DAYS = 7
 PENDING_LIFE = timedelta(minutes=30)  # M9

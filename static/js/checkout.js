@@ -42,14 +42,14 @@ async function open(widgets, order) {
       failUrl: order.failUrl,
     });
   } catch (error) {
-    say(error.code === "USER_CANCEL" ? order.left : error.message, "notice");
+    say(error.code === "USER_CANCEL" ? order.left : `${error.message} ${order.untouched}`, "notice");
     pay.disabled = false;
   }
 }
 
-/** Whoever comes back by the browser's own button finds the page as they left it. */
+/** Whoever comes back by the browser's own button may have paid meanwhile: the page is asked for anew. */
 window.addEventListener("pageshow", (event) => {
-  if (event.persisted && pay && place.classList.contains("drawn")) pay.disabled = false;
+  if (event.persisted) location.reload();
 });
 
 function lost() {

@@ -74,9 +74,12 @@ def test_a_month_has_its_end_and_says_so(browser_of_kim: FlaskClient, kim: int) 
     assert 'value="10000"' in answer.text
 
 
-def test_who_is_too_young_is_told_so(app: Flask, selling: None) -> None:
-    young = in_transaction(world.member, birth_on=world.TODAY.replace(year=2010))
-    answer = world.post(world.signed_in(app, young), "/payments", amount=AMOUNT)
+def test_who_is_too_young_is_told_so_before_and_after(app: Flask, selling: None) -> None:
+    young = world.signed_in(app, in_transaction(world.member, birth_on=world.TODAY.replace(year=2010)))
+    page = young.get("/payments/new").text
+    assert "만 19세부터 할 수 있어요" in page
+    assert "결제 수단 고르기" not in page
+    answer = world.post(young, "/payments", amount=AMOUNT)
     assert answer.status_code == 403
     assert "19" in answer.text
 
@@ -217,10 +220,19 @@ def test_what_differs_from_the_stored_order_is_not_approved(
     assert answer.status_code == 409
     assert UNTOUCHED in answer.text
     assert stage.status(order) is Status.PENDING
-    assert not [call for call in toss.look()["calls"] if call["step"] == "confirm"]
+    assert "confirm" not in toss.look()["calls"]
 
 
-@pytest.mark.parametrize("fields", [{}, {"payment_key": "k"}, {"amount": AMOUNT}, {"payment_key": "k", "amount": "x"}])
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {},
+        {"payment_key": "k"},
+        {"amount": AMOUNT},
+        {"payment_key": "k", "amount": "x"},
+        {"payment_key": "a\0b", "amount": AMOUNT},
+    ],
+)
 def test_a_confirmation_without_its_parts_is_refused(
     browser_of_kim: FlaskClient, kim: int, fields: dict[str, object]
 ) -> None:
@@ -275,6 +287,33 @@ def test_a_failed_window_says_why_and_believes_only_known_codes(browser_of_kim: 
     assert stage.status(order) is Status.PENDING
 
 
+def test_of_a_payment_that_was_made_nothing_says_that_it_was_not(
+    browser_of_kim: FlaskClient, toss: PracticeToss, kim: int
+) -> None:
+    order = stage.paid(toss, kim)
+    here = f"/payments/{order}"
+    assert browser_of_kim.get(f"/payments/fail?code=PAY_PROCESS_ABORTED&orderId={order}").location == here
+    other = {"payment_key": "another-key", "amount": AMOUNT}
+    assert world.post(browser_of_kim, f"{here}/confirm", **other).location == here
+    assert UNTOUCHED not in world.post(browser_of_kim, f"{here}/confirm", payment_key="", amount=AMOUNT).text
+
+
+def test_no_older_state_is_kept_for_the_back_button(browser_of_kim: FlaskClient, kim: int) -> None:
+    order = stage.start(kim)
+    paths = (f"/payments/{order}", "/payments/new", "/payments", f"/payments/success?orderId={order}", "/payments/fail")
+    for path in paths:
+        assert browser_of_kim.get(path).headers["Cache-Control"] == "no-store"
+
+
+@pytest.mark.parametrize("order", ["%00", "a%00bcdef", "short", "x" * 65, "가나다라마바사", "a.b.c.d"])
+def test_what_is_no_order_is_not_there(browser_of_kim: FlaskClient, order: str) -> None:
+    for path in (f"/payments/{order}", f"/payments/{order}/cancel", f"/payments/success?orderId={order}"):
+        assert browser_of_kim.get(path).status_code == 404
+    for verb, fields in (("confirm", {"payment_key": "k", "amount": 1}), ("cancel", {"reason": "마음이 바뀌었어요"})):
+        assert world.post(browser_of_kim, f"/payments/{order}/{verb}", **fields).status_code == 404
+    assert browser_of_kim.get(f"/payments/fail?orderId={order}").status_code == 200
+
+
 # The history
 
 
@@ -314,7 +353,9 @@ def test_nobody_sees_anothers_payment(app: Flask, selling: None, toss: PracticeT
     order = stage.paid(toss, kim)
     stranger = world.signed_in(app, in_transaction(world.member))
     assert stranger.get(f"/payments/{order}{path}").status_code == 404
-    assert stranger.get(f"/payments/success?orderId={order}&paymentKey=k&amount=1").status_code == 404
+    back = stranger.get(f"/payments/success?orderId={order}&paymentKey=k&amount=1")
+    assert back.status_code == 404
+    assert "그 계정으로 로그인해 주세요" in back.text
     assert app.test_client().get(f"/payments/{order}{path}").status_code == 303
 
 

@@ -40,10 +40,12 @@ def test_money_goes_back_and_the_points_with_it(
         assert answer.status_code == (200 if htmx else 303)
     page = answer.text if htmx else browser_of_kim.get(answer.location).text
     assert status_on(page) == "CANCELED"
-    assert "마음이 바뀌었어요" in page
+    assert "취소 요청: 마음이 바뀌었어요" in page
     assert stage.balance(kim) == 0
     assert toss.payment(order)["balanceAmount"] == 0
     assert len(stage.refunds(order)) == 1
+    assert browser_of_kim.get(f"/payments/{order}/cancel").location == f"/payments/{order}"
+    assert world.post(browser_of_kim, f"/payments/{order}/cancel", reason="").location == f"/payments/{order}"
 
 
 @pytest.mark.parametrize("htmx", [False, True])

@@ -7,8 +7,8 @@ from nene.payment.service.compare import Difference, compare, differences
 from nene.payment.service.learn import alert
 from nene.payment.service.reconcile import forget_webhooks, look, reconcile, reconcile_due, take_webhook
 from nene.payment.service.rest import Part, list_rests, list_returned, list_unfinished
-from nene.payment.service.show import Receipt, customer_key, find_own, history, list_waiting, receipt
-from nene.payment.service.start import confirm, left_this_month, start_payment
+from nene.payment.service.show import Receipt, customer_key, find_own, find_stopped, history, offer, receipt
+from nene.payment.service.start import confirm, start_payment
 
 __all__ = [
     "Difference",
@@ -23,14 +23,14 @@ __all__ = [
     "customer_key",
     "differences",
     "find_own",
+    "find_stopped",
     "forget_webhooks",
     "history",
-    "left_this_month",
     "list_rests",
     "list_returned",
     "list_unfinished",
-    "list_waiting",
     "look",
+    "offer",
     "receipt",
     "recharge",
     "reconcile",

@@ -144,7 +144,7 @@ def _tell(session: Session, user_id: int, refunds: Sequence[Refund]) -> None:
 def _ask(session: Session, payment: Payment, amount: int, why: str) -> Refund:
     now = wall.now()
     refund = Refund(payment_id=payment.id, amount=amount, why=why, status=RefundStatus.ASKED, asked_at=now)
-    session.add_all([refund, payment.move(Status.CANCELING, why, now)])
+    session.add_all([refund, payment.move(Status.CANCELING, f"취소 요청: {why}", now)])
     session.flush()
     return refund
 

@@ -8,14 +8,18 @@ from datetime import date, datetime, timedelta
 
 from sqlalchemy.orm import Session
 
-from nene.kernel import tokens
+from nene.kernel import settings, tokens
 from nene.kernel.clock import wall
-from nene.kernel.errors import NotThere
+from nene.kernel.errors import NotThere, Refusal
 from nene.kernel.paging import Cursor, Page
 from nene.payment import queries, rules
+from nene.payment.errors import MonthFull, Owing
 from nene.payment.models import Payment, PaymentEvent, Refund
+from nene.payment.service.start import left_this_month
 from nene.payment.terms import RefundStatus, Status
 from nene.point import service as point
+from nene.user import service as user
+from nene.user.errors import TooYoung
 
 
 @dataclass(frozen=True)
@@ -51,6 +55,28 @@ class Receipt:
         return self.payment.status in {Status.FAILED, Status.EXPIRED} or self.refusal is not None
 
 
+@dataclass(frozen=True)
+class Offer:
+    """What somebody may charge now: how many won of the month are left, the orders that wait, and why nothing more."""
+
+    left: int
+    waiting: Sequence[Payment]
+    refusal: Refusal | None
+
+
+def offer(session: Session, *, user_id: int) -> Offer:
+    """What the page of amounts says before anything is entered (M16)."""
+    left = left_this_month(session, user_id, wall.now())
+    refusal: Refusal | None = None
+    if not user.may_stake(session, user_id):
+        refusal = TooYoung(age=settings.current().min_stake_age)
+    elif queries.sum_owed(session, user_id):
+        refusal = Owing()
+    elif left < rules.SMALLEST:
+        refusal = MonthFull(cap=settings.current().max_monthly_charge, left=left)
+    return Offer(left, list_waiting(session, user_id=user_id), refusal)
+
+
 def find_own(session: Session, *, user_id: int, order_id: str) -> Payment:
     """One's own payment. Raises NotThere."""
     payment = queries.find_payment(session, order_id)
@@ -62,6 +88,14 @@ def find_own(session: Session, *, user_id: int, order_id: str) -> Payment:
 def list_waiting(session: Session, *, user_id: int) -> Sequence[Payment]:
     """The orders of a user whose payment has not been made, newest first."""
     return queries.list_pending(session, user_id)
+
+
+def find_stopped(session: Session, *, user_id: int, order_id: str | None) -> Payment | None:
+    """The order at which somebody has stopped: the one that Toss names, or else the newest that waits, if there is one."""
+    if not order_id:
+        return next(iter(list_waiting(session, user_id=user_id)), None)
+    payment = queries.find_payment(session, order_id)
+    return payment if payment is not None and payment.user_id == user_id else None
 
 
 def customer_key(user_id: int) -> str:
