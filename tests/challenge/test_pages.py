@@ -118,7 +118,8 @@ def test_who_has_too_few_points_is_told_what_is_missing(app: Flask, stage: Stage
     cast = stage(Status.WAITING)
     poor = world.signed_in(app, in_transaction(world.member, FEE - 1))
     html = poor.get(f"/challenges/{cast.id}").text
-    assert "포인트가  1P  모자라요" in text_of(html)
+    assert "1P  모자라요. 충전하기" in text_of(html)
+    assert 'href="/payments/new"' in html
     assert f'action="/challenges/{cast.id}/join"' not in html
     assert "지금은 할 수 없어요." in poor.get(f"/challenges/{cast.id}/join").text
 
