@@ -86,6 +86,7 @@ def upgrade() -> None:
     sa.Column('id', sa.BigInteger(), sa.Identity(always=False), nullable=False),
     sa.Column('payment_id', sa.BigInteger(), nullable=False),
     sa.Column('amount', sa.BigInteger(), nullable=False, comment='won'),
+    sa.Column('refundable', sa.BigInteger(), nullable=True, comment='won left at Toss as it is asked for; none where Toss did it by itself'),
     sa.Column('points', sa.BigInteger(), nullable=False, comment='taken from the lot of the charge'),
     sa.Column('owed', sa.BigInteger(), nullable=False, comment='spent already, and booked as owed'),
     sa.Column('why', sa.Text(), nullable=False),

@@ -102,6 +102,17 @@ class Payment(Base):
         self.failure_code, self.failure_text, self.failed_at = code, text, now
         return self.move(to, text, now)
 
+    def ask_back(self, amount: int, why: str, now: datetime) -> "Refund":
+        """A refund of so many won, which names the balance it is asked for: Toss refuses it once that is another."""
+        return Refund(
+            payment_id=self.id,
+            amount=amount,
+            refundable=self.amount - self.refunded,
+            why=why,
+            status=RefundStatus.ASKED,
+            asked_at=now,
+        )
+
     def require_cancelable(self, now: datetime) -> None:
         """Raises NotCancelable, NotYetCharged, CancelTooLate (M8)."""
         if self.status is not Status.DONE or self.refunded or self.approved_at is None:
@@ -141,6 +152,9 @@ class Refund(Base):
     id: Mapped[int] = mapped_column(BigInteger, Identity(), primary_key=True)
     payment_id: Mapped[int] = mapped_column(ForeignKey("payment.id"))
     amount: Mapped[int] = mapped_column(BigInteger, comment="won")
+    refundable: Mapped[int | None] = mapped_column(
+        BigInteger, comment="won left at Toss as it is asked for; none where Toss did it by itself"
+    )
     points: Mapped[int] = mapped_column(BigInteger, default=0, comment="taken from the lot of the charge")
     owed: Mapped[int] = mapped_column(BigInteger, default=0, comment="spent already, and booked as owed")
     why: Mapped[str] = mapped_column(Text)

@@ -58,7 +58,7 @@ def send_refund(refund_id: int) -> bool:
             payment_key=payment.payment_key or "",
             reason=f"{refund.why[: LONGEST_REASON - len(refund.mark) - 1]} {refund.mark}",
             amount=refund.amount,
-            refundable=payment.amount - payment.refunded,
+            refundable=refund.refundable,
             idempotency_key=f"cancel-{refund.id}",
         )
         if answer.verdict is Verdict.ALREADY:
@@ -143,7 +143,7 @@ def _tell(session: Session, user_id: int, refunds: Sequence[Refund]) -> None:
 
 def _ask(session: Session, payment: Payment, amount: int, why: str) -> Refund:
     now = wall.now()
-    refund = Refund(payment_id=payment.id, amount=amount, why=why, status=RefundStatus.ASKED, asked_at=now)
+    refund = payment.ask_back(amount, why, now)
     session.add_all([refund, payment.move(Status.CANCELING, f"취소 요청: {why}", now)])
     session.flush()
     return refund

@@ -144,8 +144,7 @@ def _learn_approval(session: Session, payment: Payment, seen: TossPayment, *, al
 
 def _return_to_who_left(session: Session, payment: Payment, now: datetime) -> None:
     """The wallet is closed, so that the points can go nowhere: the money goes back in full."""
-    left, why = payment.amount - payment.refunded, "탈퇴한 회원의 결제"
-    refund = Refund(payment_id=payment.id, amount=left, why=why, status=RefundStatus.ASKED, asked_at=now)
+    refund = payment.ask_back(payment.amount - payment.refunded, "탈퇴한 회원의 결제", now)
     session.add_all([refund, payment.move(Status.CANCELING, refund.why, now)])
     payment.ask_at = now
     session.flush()
