@@ -5,7 +5,7 @@ Own code because the known libraries hold one lock around every call, so that a 
 
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from time import monotonic
 
 CHUNK = 64 * 1024  # bytes that are read at a time
@@ -64,16 +64,17 @@ class Gate:
     """Seats for those who wait for what is outside, and a breaker that opens after some failures in a row."""
 
     def __init__(self, seats: threading.BoundedSemaphore, *, failures: int, pause: float) -> None:
-        """After so many `failures` nobody is let in for `pause` seconds, and then one, who tries."""
+        """After so many `failures` nobody is let in for `pause` seconds, and then one at a time, who tries."""
         self._seats = seats
         self._tolerated = failures
         self._breaker = Breaker(pause=pause)
+        self._trial = threading.Lock()
         self._lock = threading.Lock()
         self._failures = 0
 
     def is_free(self) -> bool:
         """Whether one would be let in at this moment; a hint, for the next caller may take the seat."""
-        if self._breaker.lets_nobody_through or not self._seats.acquire(blocking=False):
+        if self._trial.locked() or self._breaker.lets_nobody_through or not self._seats.acquire(blocking=False):
             return False
         self._seats.release()
         return True
@@ -84,11 +85,22 @@ class Gate:
         if self._breaker.lets_nobody_through or not self._seats.acquire(timeout=patience):
             raise NotAsked
         try:
-            if not self._breaker.lets_through():
-                raise NotAsked
-            yield
+            with self._alone() if self._breaker.is_open else nullcontext():
+                if not self._breaker.lets_through():
+                    raise NotAsked
+                yield
         finally:
             self._seats.release()
+
+    @contextmanager
+    def _alone(self) -> Iterator[None]:
+        """Whoever tries may wait longer than a pause: meanwhile nobody else need find out the same."""
+        if not self._trial.acquire(blocking=False):
+            raise NotAsked
+        try:
+            yield
+        finally:
+            self._trial.release()
 
     def learn(self, *, answered: bool) -> None:
         """Note whether there was an answer."""

@@ -23,7 +23,7 @@ from nene.payment import errors
 from nene.payment.errors import GatewayAway
 
 CONNECT, READ, READ_PATIENTLY = 3.0, 20.0, 60.0  # seconds
-WAITING, WAITING_JOBS = 4, 64  # callers at a time: a quarter of the web's threads (Procfile); all threads of jobs
+WAITING, WAITING_JOBS = 4, 2  # callers at a time: a quarter of the threads of the web, and of the worker (Procfile)
 FAILURES, PAUSE = 3, 5.0  # in a row, before nobody is sent to wait for so many seconds
 LARGEST = 4 * 1024 * 1024  # bytes of an answer
 PAGE = 1000  # transactions at a time

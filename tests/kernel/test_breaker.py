@@ -98,6 +98,18 @@ def test_after_a_pause_one_tries_and_an_answer_opens_it() -> None:
         pass
 
 
+def test_while_one_tries_for_longer_than_a_pause_nobody_else_does() -> None:
+    one = gate(seats=2, pause=0.1)
+    one.learn(answered=False)
+    wait_until(one.is_free)
+    with taken(one):
+        wait_until(lambda: not one._breaker.lets_nobody_through)  # the next pause is over too
+        assert not one.is_free()
+        with pytest.raises(NotAsked), one.seat():
+            pass
+    assert one.is_free()
+
+
 def test_what_has_no_end_is_not_read_to_its_end() -> None:
     def endless(size: int) -> bytes:
         return b"x" * size

@@ -337,10 +337,11 @@ def test_few_wait_at_a_time_and_the_others_are_told_at_once(toss: PracticeToss) 
     assert gateway.ready()
 
 
-def test_at_most_a_quarter_of_the_webs_threads_wait() -> None:
-    threads = re.search(r"--blocking-threads (\d+)", (ROOT / "Procfile").read_text())
-    assert threads is not None
-    assert int(threads[1]) // 4 >= gateways.WAITING
+def test_at_most_a_quarter_of_the_webs_threads_wait_and_of_the_workers() -> None:
+    for option, waiting in (("--blocking-threads", gateways.WAITING), ("--threads", gateways.WAITING_JOBS)):
+        threads = re.search(rf"{option} (\d+)", (ROOT / "Procfile").read_text())
+        assert threads is not None
+        assert int(threads[1]) // 4 >= waiting
     assert gateways.CONNECT == 3
 
 
