@@ -12,6 +12,7 @@ from nene.kernel.outbox import Outbox
 from nene.payment.gateway import Toss
 from nene.payment.models import Webhook
 from nene.payment.terms import Status
+from tests.conftest import Clocks
 from tests.payment import stage
 from tests.payment.stage import AMOUNT
 from tests.tossed import PracticeToss
@@ -57,6 +58,18 @@ def test_a_message_lets_a_lost_answer_be_found(client: FlaskClient, toss: Practi
     stage.work()
     assert stage.status(order) is Status.DONE
     assert stage.balance(kim) == AMOUNT
+
+
+def test_a_message_about_an_order_that_ended_is_looked_into_once(
+    client: FlaskClient, toss: PracticeToss, paying: Toss, kim: int, clock: Clocks
+) -> None:
+    order = stage.start(kim)
+    clock.move(minutes=31)
+    assert stage.reconciled(order) is Status.EXPIRED
+    assert told(client, about(order)) == 200
+    stage.work()
+    assert toss.look()["calls"]["find"] == 2
+    assert stage.row(order).ask_at is None
 
 
 def test_the_same_message_is_taken_once(client: FlaskClient, paying: Toss, kim: int) -> None:

@@ -109,13 +109,13 @@ def _found(session: Session, payment_id: int, seen: Outcome) -> Ask | None:
             session.flush()
         else:
             payment.ask_at = payment.ends_at  # whatever made us look meanwhile does not put the end off
-    if seen.payment is None:
-        # While our own call may be on its way, a Toss that does not know the order proves nothing.
-        if payment.status is Status.CONFIRMING and now >= begun + rules.FIRST_ASK:
-            fail(session, payment, Status.EXPIRED, code=seen.code, text=seen.text, now=now)
-        return None
-    status = learn(session, payment_id, seen.payment)
-    if status not in rules.OPEN:
+    if seen.payment is not None:
+        learn(session, payment_id, seen.payment)
+    elif payment.status is Status.CONFIRMING and now >= begun + rules.FIRST_ASK:
+        # Before that our own call may be on its way, and a Toss that does not know the order proves nothing.
+        fail(session, payment, Status.EXPIRED, code=seen.code, text=seen.text, now=now)
+    if payment.status not in rules.OPEN:
         payment.forget_ask(now)
-    waiting = seen.payment.status in {"READY", "IN_PROGRESS"} and now < begun + rules.SESSION_LIFE
-    return ask_for(payment) if status is Status.CONFIRMING and waiting else None
+    waits = seen.payment is not None and seen.payment.status in {"READY", "IN_PROGRESS"}
+    is_young = now < begun + rules.SESSION_LIFE
+    return ask_for(payment) if payment.status is Status.CONFIRMING and waits and is_young else None
