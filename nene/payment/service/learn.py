@@ -121,7 +121,7 @@ def refuse_refund(session: Session, payment: Payment, refund: Refund, *, code: s
 
 def _learn_approval(session: Session, payment: Payment, seen: TossPayment, *, alive: bool, now: datetime) -> None:
     approved = seen.status in APPROVED and seen.approved_at is not None
-    if payment.status in LATE and not (approved and seen.balance):
+    if payment.status in LATE and not (approved and (seen.balance or seen.cancels)):
         return
     if approved:
         payment.payment_key = seen.payment_key
