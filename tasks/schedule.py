@@ -3,6 +3,7 @@
 import signal
 import threading
 from collections.abc import Callable
+from datetime import timedelta
 from functools import partial
 
 import structlog
@@ -15,7 +16,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from app import create_app
 from nene.kernel import outbox
-from nene.kernel.clock import SEOUL
+from nene.kernel.clock import SEOUL, seoul_date, wall
 from nene.kernel.db import db, in_transaction
 from nene.kernel.search import sync
 
@@ -68,13 +69,19 @@ def jobs() -> list[tuple[IntervalTrigger | CronTrigger, Callable[[], object]]]:
         (CronTrigger(hour=4, minute=10, timezone=SEOUL), partial(ask, "user.forget_retained")),
         (CronTrigger(hour=4, minute=20, timezone=SEOUL), partial(ask, "payment.forget_webhooks")),
         (CronTrigger(hour=4, minute=30, timezone=SEOUL), partial(ask, "admin.verify_ledger")),
-        (CronTrigger(hour=5, minute=0, timezone=SEOUL), partial(ask, "payment.compare")),
+        (CronTrigger(hour=5, minute=0, timezone=SEOUL), partial(ask, "payment.compare", yesterday)),
     ]
 
 
-def ask(name: str) -> None:
-    """Ask for a job of the worker, unless one waits already."""
-    in_transaction(outbox.enqueue, name, key=name)
+def ask(name: str, *told: Callable[[], str]) -> None:
+    """Ask for a job of the worker, unless one waits already; it is told what is so at this moment."""
+    args = [each() for each in told]
+    in_transaction(outbox.enqueue, name, *args, key=":".join((name, *args)))
+
+
+def yesterday() -> str:
+    """The day before, in Seoul."""
+    return f"{seoul_date(wall.now()) - timedelta(days=1)}"
 
 
 def _run(app: Flask, job: Callable[[], object]) -> None:

@@ -103,8 +103,10 @@ def enqueue(session: Session, name: str, *args: int | str, key: str | None = Non
         after_commit(session, partial(_send, job_id, name))
 
 
-def actor(name: str, *, alone_for: timedelta | None = None) -> Callable[[F], F]:
-    """Declare a job that opens its own transactions and may run twice: `run(*args)`.
+def actor(
+    name: str, *, alone_for: timedelta | None = None, died: Callable[..., None] | None = None
+) -> Callable[[F], F]:
+    """Declare a job that opens its own transactions and may run twice: `run(*args)`. For `died` see step_actor.
 
     With `alone_for` it does not run twice at the same time, unless it takes longer than that. It runs again after its
     worker died, that much later.
@@ -117,7 +119,7 @@ def actor(name: str, *, alone_for: timedelta | None = None) -> Callable[[F], F]:
                 run(*job)
                 in_transaction(_done, job_id, name)
 
-        _declare(name, perform)
+        _declare(name, perform, died)
         return run
 
     return declare
@@ -135,9 +137,7 @@ def step_actor(name: str, *, died: Callable[..., None] | None = None) -> Callabl
             if job is not None:
                 step(session, *job)
 
-        _declare(name, lambda job_id: in_transaction(once, job_id))
-        if died is not None:
-            _last_words[name] = died
+        _declare(name, lambda job_id: in_transaction(once, job_id), died)
         return step
 
     return declare
@@ -177,7 +177,7 @@ def forget_dead(session: Session, name: str, *args: int | str) -> None:
     session.execute(delete(DeadLetter).where(DeadLetter.name == name, DeadLetter.args == list(args)))
 
 
-def _declare(name: str, perform: Callable[[int], None]) -> None:
+def _declare(name: str, perform: Callable[[int], None], died: Callable[..., None] | None) -> None:
     def guarded(job_id: int) -> None:
         try:
             perform(job_id)
@@ -191,6 +191,8 @@ def _declare(name: str, perform: Callable[[int], None]) -> None:
             in_transaction(_failed, job_id, type(error).__name__)
 
     _jobs[name] = guarded
+    if died is not None:
+        _last_words[name] = died
 
 
 def _send(job_id: int, name: str) -> None:

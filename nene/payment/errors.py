@@ -78,6 +78,10 @@ class GatewayAway(NothingDone):
     text: ClassVar = _("결제사에 연결할 수 없어요. 아무것도 처리되지 않았습니다. 잠시 뒤 다시 해 주세요.")
 
 
+class BooksUnreadable(GatewayAway):
+    """Toss answers, but not with its books."""
+
+
 CHECKING = _("처리됐는지 확인하고 있어요.")
 NOT_NOW = _("지금은 결제사를 쓸 수 없어요. 잠시 뒤 다시 해 주세요.")
 TOO_LATE = _("결제할 수 있는 시간이 지났어요. 청구되지 않았어요.")

@@ -20,7 +20,7 @@ from nene.kernel.breaker import Gate, NotAsked, read_in_time
 from nene.kernel.clock import SEOUL
 from nene.kernel.settings import Settings
 from nene.payment import errors
-from nene.payment.errors import GatewayAway
+from nene.payment.errors import BooksUnreadable, GatewayAway
 
 CONNECT, READ, READ_PATIENTLY = 3.0, 20.0, 60.0  # seconds
 WAITING, WAITING_JOBS = 4, 2  # callers at a time: a quarter of the threads of the web, and of the worker (Procfile)
@@ -257,13 +257,15 @@ def _about(outcome: Outcome, **expected: str) -> Outcome:
 
 
 def _page(answer: _Answer | None, seen: set[str]) -> list[Transaction]:
-    """Raises GatewayAway unless it is a page, and one that goes on where the others ended."""
-    if answer is None or answer.status != 200 or not isinstance(answer.body, list):  # noqa: PLR2004 - HTTP
+    """Raises GatewayAway without an answer; BooksUnreadable unless it is a page that goes on where the others ended."""
+    if answer is None:
         raise GatewayAway
+    if answer.status != 200 or not isinstance(answer.body, list):  # noqa: PLR2004 - HTTP
+        raise BooksUnreadable
     page = _parsed(lambda body: [_transaction(one) for one in body], answer.body)
     if page is None or len(page) > PAGE or any(one.transaction_key in seen for one in page):
         log.error("toss.nonsense", call="list")
-        raise GatewayAway
+        raise BooksUnreadable
     return page
 
 

@@ -168,7 +168,7 @@ def test_after_the_storm_money_and_points_are_the_same(
     toss.control(faults=[])
     wait_until(is_calm)
     clock.move(days=1)
-    service.compare()  # finds what Toss has denied and has approved all the same
+    service.compare(today)  # finds what Toss has denied and has approved all the same
     wait_until(is_calm)
     orders = [order for many in storm.orders.values() for order in many]
     assert len(orders) == PAYMENTS

@@ -33,6 +33,12 @@ def told_otherwise(toss: PracticeToss, **changed: Any) -> None:
     toss.break_at("list", status=200, body=json.dumps(lines))
 
 
+def ask() -> None:
+    """As the scheduler does at five."""
+    (job,) = [job for _trigger, job in schedule.jobs() if getattr(job, "args", ("",))[0] == "payment.compare"]
+    job()
+
+
 def denied(toss: PracticeToss, user_id: int) -> str:
     """A payment that Toss has approved though it said that it had not."""
     order = stage.start(user_id)
@@ -115,7 +121,7 @@ def test_once_a_day_what_differs_is_mended_and_told(
     wrong, cancelled, sound = denied(toss, kim), stage.paid(toss, kim), stage.paid(toss, kim)
     toss.act(cancelled, "cancel")
     clock.move(days=1)
-    schedule.ask("payment.compare")
+    ask()
     stage.work()
     assert (stage.status(wrong), stage.status(cancelled), stage.status(sound)) == (
         Status.DONE,
@@ -126,15 +132,35 @@ def test_once_a_day_what_differs_is_mended_and_told(
     assert any("결제 2건이 토스의 장부와 달라요" in alert for alert in stage.alerts())
     assert stage.agrees(toss, wrong, cancelled, sound)
     before = len(stage.alerts())
-    service.compare()
+    service.compare(seoul_date(wall.now()) - timedelta(days=1))
     assert len(stage.alerts()) == before
 
 
-def test_while_toss_is_away_the_daily_comparison_fails_loudly(paying: Toss, kim: int) -> None:
+def test_while_toss_is_away_the_comparison_waits_and_is_still_of_its_day(
+    toss: PracticeToss, paying: Toss, kim: int, boss: int, clock: Clocks
+) -> None:
+    wrong = denied(toss, kim)
+    clock.move(days=1)
     gateway.use(None)
-    schedule.ask("payment.compare")
-    stage.work()
+    ask()
+    for _minute in range(6):
+        stage.work()
+    clock.move(days=1)
     assert [name for _id, name in stage.jobs()] == ["payment.compare"]
+    gateway.use(paying)
+    stage.work()
+    assert stage.status(wrong) is Status.DONE
+    assert ["1건이 토스의 장부와 달라요" in alert for alert in stage.alerts()] == [True]
+
+
+def test_books_that_nobody_can_read_are_told(toss: PracticeToss, paying: Toss, kim: int, boss: int) -> None:
+    toss.break_at("list", times=None, code="COMMON_ERROR")
+    ask()
+    for _try in range(4):
+        stage.work()
+    assert not stage.jobs()
+    day = schedule.yesterday()
+    assert stage.alerts() == [f"{day}의 결제를 토스의 장부와 견주지 못했어요."]
 
 
 def test_the_scheduler_asks_for_it() -> None:

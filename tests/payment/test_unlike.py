@@ -4,7 +4,7 @@ import pytest
 
 from nene.kernel.clock import seoul_date, wall
 from nene.kernel.db import in_transaction
-from nene.payment import service
+from nene.payment import gateway, service
 from nene.payment.gateway import Toss
 from nene.payment.terms import RefundStatus, Status
 from tests.payment import stage
@@ -34,3 +34,40 @@ def test_taken_and_given_back_at_toss_unseen_is_so_here_too(
     assert not stage.faults()
     if is_here:
         assert stage.balance(kim) == 0
+
+
+def virtual(toss: PracticeToss, user_id: int) -> str:
+    """A payment that has failed because it would have been one into a virtual account, which is yet to be closed."""
+    order = stage.start(user_id)
+    stage.confirm(toss, user_id, order, method="가상계좌")
+    assert stage.status(order) is Status.FAILED
+    return order
+
+
+def test_however_long_toss_is_away_a_virtual_account_is_closed_afterwards(
+    toss: PracticeToss, paying: Toss, kim: int, boss: int
+) -> None:
+    order = virtual(toss, kim)
+    gateway.use(None)
+    for _minute in range(6):
+        stage.work()
+    gateway.use(paying)
+    assert toss.payment(order)["status"] == "WAITING_FOR_DEPOSIT"
+    stage.work()
+    assert toss.payment(order)["status"] == "CANCELED"
+    assert not stage.alerts()
+
+
+@pytest.mark.parametrize(
+    ("code", "status", "waits"),
+    [("NOT_CANCELABLE_PAYMENT", 403, False), ("UNAUTHORIZED_KEY", 401, True), ("SOMETHING_NEW", 400, True)],
+)
+def test_a_virtual_account_that_cannot_be_closed_is_told(
+    toss: PracticeToss, paying: Toss, kim: int, boss: int, code: str, status: int, waits: bool
+) -> None:
+    order = virtual(toss, kim)
+    toss.break_at("cancel", times=None, code=code, status=status)
+    for _time in range(2):
+        stage.work()
+    assert stage.alerts() == [f"주문 {order}: 가상계좌를 닫지 못했어요 ({code})."]
+    assert bool(stage.jobs()) is waits

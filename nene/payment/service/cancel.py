@@ -82,10 +82,20 @@ def void(payment_id: int) -> None:
         refundable=None,
         idempotency_key=f"void-{payment.order_id}",
     )
+    if answer.verdict is Verdict.ALREADY:
+        answer = _seen_again(payment.order_id, answer)
+    if answer.verdict is not Verdict.UNKNOWN or answer.is_unexpected:
+        in_transaction(_voided, payment, answer)
     if answer.verdict in {Verdict.UNKNOWN, Verdict.MISCONFIGURED}:
         raise GatewayAway
+
+
+def _voided(session: Session, payment: Payment, answer: Outcome) -> None:
     if answer.payment is not None:
-        in_transaction(learn, payment_id, answer.payment)
+        learn(session, payment.id, answer.payment)
+        return
+    text = f"주문 {payment.order_id}: 가상계좌를 닫지 못했어요 ({answer.code})."
+    alert(session, f"void:{payment.id}", text)
 
 
 def _seen_again(order_id: str, answer: Outcome) -> Outcome:

@@ -7,7 +7,7 @@ from datetime import date, timedelta
 import structlog
 from sqlalchemy.orm import Session
 
-from nene.kernel.clock import seoul_date, seoul_midnight, wall
+from nene.kernel.clock import seoul_midnight
 from nene.kernel.db import in_transaction, reading
 from nene.payment import gateway, queries
 from nene.payment.gateway import Transaction
@@ -52,14 +52,13 @@ def differences(first: date, last: date) -> Iterator[Difference]:
             yield Difference(order_id, f"{what} here, not in Toss's books")
 
 
-def compare() -> None:
-    """Compare yesterday with Toss's books: what differs is asked about anew, and the admins are told. Once a day."""
-    yesterday = seoul_date(wall.now()) - timedelta(days=1)
-    found = list(differences(yesterday, yesterday))
+def compare(day: date) -> None:
+    """Compare a day with Toss's books: what differs is asked about anew, and the admins are told. Raises GatewayAway."""
+    found = list(differences(day, day))
     for one in found:
         log.error("payment.difference", difference=str(one))
     if found:
-        in_transaction(_look_into, yesterday, found)
+        in_transaction(_look_into, day, found)
 
 
 def _is_money(one: Transaction) -> bool:
