@@ -24,7 +24,7 @@ from nene.kernel.settings import SmtpUrl
 
 SENDER = "내돈네돈"
 TIMEOUT, LONGEST = 10.0, 30.0  # seconds to connect and for each exchange, and for all of them together
-SENDING = 2  # letters at a time: a quarter of the threads of jobs (Procfile)
+SENDING = 2  # letters at a time: a sixth of the threads of jobs (Procfile)
 FAILURES, PAUSE = 3, 30.0  # without an answer in a row, before nothing is handed in for so many seconds
 PORTS = {"smtp": 587, "smtps": 465}
 FINAL = 500  # and above: asking again would be answered the same

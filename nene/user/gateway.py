@@ -34,7 +34,7 @@ LARGEST = 256 * 1024  # bytes of an answer
 WAITING, UNLINKING = (
     3,
     1,
-)  # callers at a time for each provider: of the web's 16 threads, and of the 8 of jobs (Procfile)
+)  # callers at a time for each provider: of the web's 16 threads, and of the 12 of jobs (Procfile)
 PATIENCE = 0.5  # seconds that one waits for the others
 FAILURES, PAUSE = 3, 5.0  # without an answer in a row, before nobody is sent to wait for so many seconds
 LONGEST_SUBJECT, LONGEST_TEXT, LONGEST_TOKEN = 255, 300, 1000

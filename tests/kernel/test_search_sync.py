@@ -1,7 +1,9 @@
 """Elasticsearch follows the documents, whatever is away meanwhile, and both are compared with the domains (U11, R1)."""
 
+import socket
 import threading
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from time import monotonic
 
@@ -283,6 +285,29 @@ def test_elasticsearch_away_costs_one_wait_and_it_is_used_again_by_itself(
     run_jobs()
     wait_until(lambda: found_there(Query("김")) == [2, 1])
     assert not search.is_away()
+
+
+def test_one_job_at_a_time_waits_for_an_elasticsearch_that_says_nothing(
+    app: Flask, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def feed() -> int:
+        with app.app_context():
+            return sync.sync()
+
+    monkeypatch.setattr(elastic, "WRITING", 4.0)
+    with socket.create_server(("127.0.0.1", 0)) as silent, ThreadPoolExecutor(1) as threads:
+        silent.settimeout(30)
+        search.start(f"http://127.0.0.1:{silent.getsockname()[1]}", [THING])
+        put(*[thing(key, "김밥") for key in range(1, 8)])
+        waiting = threads.submit(feed)
+        caller, _address = silent.accept()
+        with caller:
+            assert seconds(run_jobs) < 3
+            assert not waiting.done()
+            assert waiting.result() == 0
+    assert (jobs(), dead_letters()) == ([], 0)
+    sync.sweep()
+    assert jobs() == [("search.sync", "search.sync")]
 
 
 def test_a_command_says_that_elasticsearch_is_away(app: Flask) -> None:

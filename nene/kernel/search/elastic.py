@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 import structlog
 
-from nene.kernel.breaker import Breaker
+from nene.kernel.breaker import Breaker, Gate
 from nene.kernel.clock import wall
 from nene.kernel.search.models import SearchDocument
 from nene.kernel.search.terms import EXACT, INSIDE, PREFIX, Hit, Kind, Wanted
@@ -23,11 +23,14 @@ if TYPE_CHECKING:
 
 READING, WRITING = 1.0, 30.0  # seconds that a search, and that a job, waits for an answer
 PAUSE = 2.0
+FEEDING = 1  # job at a time that waits until it has taken what has changed
+FAILURES = 3  # of feeding in a row, before nobody feeds for a pause
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 GRAMS = {"pairs": 2, "letters": 1}
 GRAVES = "10m"  # how long an index remembers the version of what was deleted from it
 NEWER_OR_GONE = {404, 409}  # a document or its index is not there any more, or has a newer version: all is well
 _breaker = Breaker(pause=PAUSE)
+_gate = Gate(threading.BoundedSemaphore(FEEDING), failures=FAILURES, pause=PAUSE)
 _client: "Elasticsearch | None" = None
 _prefix = ""
 _away: tuple[type[Exception], ...] = ()
@@ -42,6 +45,7 @@ def start(url: str | None, prefix: str) -> None:
     """Make this process's one client, or none. The library is loaded here: it takes seconds, and no request waits for it."""
     global _client, _away, _prefix  # noqa: PLW0603 - one client a process, like the engine
     _breaker.answered()
+    _gate.learn(answered=True)
     _prefix = prefix
     if url is None:
         _client = None
@@ -145,6 +149,18 @@ def feed(kind: str, rows: Sequence[SearchDocument], *, only: str | None = None) 
                     refused.add(row.id)
                     log.error("search.refused", kind=kind, id=row.id, reason=outcome["error"]["type"])
     return [row for row in rows if row.id not in refused] if names else []
+
+
+def feed_in_turn(kind: str, rows: Sequence[SearchDocument], *, patience: float) -> list[SearchDocument]:
+    """`feed`, but one at a time, so that the others are free while it hangs. Raises NotAsked too, after `patience`."""
+    with _gate.seat(patience=patience):
+        try:
+            taken = feed(kind, rows)
+        except ElasticsearchAway:
+            _gate.learn(answered=False)
+            raise
+        _gate.learn(answered=True)
+        return taken
 
 
 def held(name: str, after_id: int, limit: int) -> list[tuple[int, int]]:

@@ -7,6 +7,7 @@ from sqlalchemy import BigInteger, Text, column, select, tuple_, update, values
 from sqlalchemy.orm import Session
 
 from nene.kernel import outbox
+from nene.kernel.breaker import NotAsked
 from nene.kernel.db import in_transaction, reading
 from nene.kernel.search import elastic
 from nene.kernel.search.models import BARE, SearchDocument, differs, row_of, write
@@ -29,10 +30,10 @@ def sweep() -> None:
         in_transaction(_ask_if_behind)
 
 
-def sync() -> int:
+def sync(*, patience: float = 0) -> int:
     """Hand every document that Elasticsearch lacks to it, as it is now; gives how many it took. Safe to run twice.
 
-    Ends quietly if it is away: the sweep asks again. An index that is being made meanwhile is fed too, for rows are read
+    Ends quietly if it is away, or if another does the same for longer than `patience`: the sweep asks again. An index that is being made meanwhile is fed too, for rows are read
     before the indexes are listed.
     """
     taken, place = 0, ("", 0)
@@ -43,13 +44,13 @@ def sync() -> int:
             if not rows:
                 break
             for kind in sorted({row.kind for row in rows}):
-                sent = elastic.feed(kind, [row for row in rows if row.kind == kind])
+                sent = elastic.feed_in_turn(kind, [row for row in rows if row.kind == kind], patience=patience)
                 if sent:
                     in_transaction(_mark, sent)
                 taken += len(sent)
             place = (rows[-1].kind, rows[-1].id)
-    except elastic.ElasticsearchAway as reason:
-        log.info("search.not_sent", reason=str(reason))
+    except (elastic.ElasticsearchAway, NotAsked) as reason:
+        log.info("search.not_sent", reason=str(reason) or type(reason).__name__)
     return taken
 
 
@@ -89,7 +90,7 @@ def mend_index(kind: Kind) -> Iterator[str]:
         yield f"{kind.name} {key}: Elasticsearch holds something else"
     if wrong:
         in_transaction(_outdo, kind.name, wrong)
-        sync()
+        sync(patience=elastic.WRITING)
 
 
 def _ask_if_behind(session: Session) -> None:
@@ -161,11 +162,11 @@ def _differing(kind: str, name: str) -> dict[int, int]:
         suspects |= elastic.unlike(name, near).keys()
         suspects |= {key for key in held if end is None or key <= end} - set(keys)
         after = end
-    sync()
+    sync(patience=elastic.WRITING)
     wrong = _look_again(kind, name, sorted(suspects))
     for _ in range(LOOKS):
         if wrong:
-            sync()
+            sync(patience=elastic.WRITING)
             wrong = _look_again(kind, name, sorted(wrong))
     return wrong
 
