@@ -217,6 +217,7 @@ def _set_cookies(response: Response) -> Response:
     if signed_in is None:
         for name in (ACCESS, REFRESH):
             response.delete_cookie(name, **kept)
+        response.headers["Clear-Site-Data"] = '"cache"'  # going back must not show pages of who has left
         return response
     refresh = refresh_token(signed_in.identity.session_id, signed_in.generation)
     response.set_cookie(ACCESS, access_token(signed_in), max_age=ACCESS_LIFE, **kept)

@@ -1,7 +1,6 @@
 """Text from the browser to checked values: what the forms of every domain are made of."""
 
 import re
-import unicodedata
 from collections.abc import Callable, Mapping
 from datetime import date
 from typing import Any, Self
@@ -13,6 +12,7 @@ from wtforms import DateField, Field, IntegerField
 from wtforms.fields.choices import SelectChoice  # type: ignore[attr-defined, unused-ignore]
 from wtforms.validators import StopValidation
 
+from nene.kernel.text import composed
 from nene.kernel.web import BadInput, show_form
 
 LARGEST_ID = 2**63 - 1
@@ -101,7 +101,7 @@ def tidy(value: str | None) -> str | None:
     """Text as people mean it: composed letters, one kind of line end, nothing unseen, no blanks around."""
     if not value:
         return value
-    return UNSEEN.sub("", unicodedata.normalize("NFC", value).replace("\r\n", "\n")).strip()
+    return UNSEEN.sub("", composed(value).replace("\r\n", "\n")).strip()
 
 
 def tidy_line(value: str | None) -> str | None:

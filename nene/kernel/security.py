@@ -2,7 +2,9 @@
 
 import hashlib
 from collections.abc import Iterable, Mapping
+from ipaddress import IPv6Address, ip_address
 from math import ceil
+from typing import Self
 
 from flask import Flask, g, request
 from flask_limiter import Limiter, RateLimitExceeded
@@ -105,6 +107,14 @@ class Attempt:
                 self.succeeded()
                 raise refusal(retry_after=_seconds_to(until))
 
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, *_more: object) -> None:
+        """Nothing came of it: it does not count."""
+        if kind is not None:
+            self.succeeded()
+
     def succeeded(self) -> None:
         """It was no failure: take it out of the counts."""
         for place in self._counted:
@@ -172,16 +182,22 @@ def _scaled(amount: int) -> int:
     return max(1, round(amount * settings.current().rate_scale))
 
 
-def _address() -> str:
-    return request.remote_addr or "unknown"
+def address() -> str:
+    """Who asks, for counting: an address, or the 64 bits of an IPv6 one that a household has all addresses of."""
+    given = request.remote_addr or "unknown"
+    try:
+        found = ip_address(given)
+    except ValueError:
+        return given
+    return str(IPv6Address(int(found) >> 64 << 64)) if isinstance(found, IPv6Address) else given
 
 
 def _user() -> str:
-    return f"user:{current_user.id}" if current_user.is_authenticated else _address()
+    return f"user:{current_user.id}" if current_user.is_authenticated else address()
 
 
 limiter = Limiter(
-    _address,
+    address,
     application_limits=[lambda: f"{_scaled(600)} per minute"],
     storage_uri="nene://",
     strategy="fixed-window",

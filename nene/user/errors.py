@@ -66,7 +66,7 @@ class PasswordWrong(FieldRefused):
 class SocialAway(NothingDone):
     """The provider of a social sign-in is slow, away or answers nonsense."""
 
-    text: ClassVar = _("아무것도 처리되지 않았습니다. 로그인 서비스가 답하지 않아요. 잠시 뒤 다시 해 주세요.")
+    text: ClassVar = _("아무것도 처리되지 않았습니다. 로그인 서비스가 응답하지 않아요. 잠시 뒤 다시 해 주세요.")
 
 
 class SocialRefused(Refusal):
@@ -151,7 +151,7 @@ class SignedInLongAgo(Refusal):
 class LettersSpent(TooMany):
     """As many letters as an address gets in a day; says nothing of whether anybody has it (U14)."""
 
-    text: ClassVar = _("이 이메일로는 오늘 더 요청할 수 없어요. 스팸함을 확인하거나 내일 다시 해 주세요.")
+    text: ClassVar = _("이 이메일로는 지금 더 요청할 수 없어요. 스팸함을 확인하거나 24시간이 지난 뒤에 다시 해 주세요.")
 
 
 class LinkStale(Refusal):

@@ -1,11 +1,12 @@
 """Rules on plain values: e-mails, passwords, nicknames, ages, and which refresh token is good."""
 
 import re
-import unicodedata
 from datetime import date, datetime, timedelta
 from enum import Enum, auto
 
 from email_validator import EmailNotValidError, validate_email
+
+from nene.kernel.text import composed
 
 PASSWORD_SHORTEST, PASSWORD_LONGEST = 8, 64
 NICKNAME_SHORTEST, NICKNAME_LONGEST = 2, 12
@@ -32,6 +33,8 @@ class Renewal(Enum):
 
 def email_key(text: str, *, reserved: bool = False) -> str | None:
     """The e-mail as accounts are found by it, or none if it is no address; `reserved` allows the domains of tests."""
+    if len(text.strip()) > EMAIL_LONGEST:
+        return None  # looking at every sign of it takes long
     try:
         found = validate_email(
             text.strip(), check_deliverability=False, test_environment=reserved, allow_smtputf8=False
@@ -54,7 +57,7 @@ def is_nickname(text: str) -> bool:
 
 def nickname_key(nickname: str) -> str:
     """What two nicknames must not have in common: case and ways of writing do not count."""
-    return unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", nickname).casefold())
+    return composed(composed(nickname, "NFKC").casefold(), "NFKC")
 
 
 def age_on(birth_on: date, day: date) -> int:

@@ -39,6 +39,20 @@ def test_without_a_fresh_sign_in_nobody_leaves(client: FlaskClient, oauth: OAuth
     assert alive()
 
 
+def test_a_provider_that_is_no_longer_known_is_no_way_out(client: FlaskClient, oauth: OAuth) -> None:
+    sign_up(client, oauth)
+    settings.use(settings.current().model_copy(update={"oauth_kakao_client_id": None}))
+    page = client.get("/me/withdraw").text
+    assert "/prove" not in page
+    assert 'href="/me/password"' in page
+
+
+def test_who_has_left_leaves_no_page_behind(client: FlaskClient, oauth: OAuth) -> None:
+    sign_up(client, oauth)
+    prove(client, oauth)
+    assert world.post(client, "/me/withdraw", confirm="y").headers["Clear-Site-Data"] == '"cache"'
+
+
 def test_somebody_else_at_the_provider_proves_nothing(client: FlaskClient, oauth: OAuth) -> None:
     sign_up(client, oauth)
     prove(client, oauth, "no-email")

@@ -1,5 +1,7 @@
 """What nobody types by accident is answered in plain words, and never by a fault of ours."""
 
+from time import process_time
+
 import psycopg
 import pytest
 from flask import Flask
@@ -62,6 +64,18 @@ def test_no_button_is_there_either(member: FlaskClient, path: str, number: int) 
 def test_a_filter_that_makes_no_sense_counts_as_not_given(member: FlaskClient, query: str) -> None:
     assert member.get(query).status_code == 200
     assert member.get(query, headers=HTMX).status_code == 200
+
+
+MARKED = "a" + "\u0301" * 40_000 + "\u0316" * 40_000  # in mixed order: sorting them takes half a minute
+
+
+@pytest.mark.parametrize("field", ["email", "nickname", "bio"])
+def test_marks_without_end_hold_nobody_up(client: FlaskClient, field: str) -> None:
+    data = {"csrf_token": world.token(client), "email": "kim@example.com", field: MARKED}
+    began = process_time()
+    assert client.post("/signup" if field != "email" else "/login", data=data).status_code == 422
+    assert client.get("/challenges", query_string={"q": MARKED[35_000:45_000]}).status_code == 200
+    assert process_time() - began < 5
 
 
 @pytest.mark.parametrize("path", ["/nope", "/dev/clock", "/challenges/1/join"])

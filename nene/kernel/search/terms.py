@@ -1,11 +1,12 @@
 """What is searched for and in what, and how texts become comparable: pure functions on plain values."""
 
-import unicodedata
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
 from sqlalchemy.orm import Session
+
+from nene.kernel.text import composed
 
 LONGEST = 64  # characters of a query that count
 EXACT, PREFIX, INSIDE = TIERS = (10, 5, 1)
@@ -71,8 +72,8 @@ class Hit:
 def normalise(text: str) -> str:
     """What counts of a text: no case, no blanks, no ways of writing; nor what a database cannot hold."""
     storable = text.encode(errors="ignore").decode().replace("\0", "")
-    folded = unicodedata.normalize("NFKC", _without_blanks(storable)).casefold()
-    return unicodedata.normalize("NFKC", _without_blanks(unicodedata.normalize("NFKC", folded)))
+    folded = composed(_without_blanks(storable), "NFKC").casefold()
+    return composed(_without_blanks(composed(folded, "NFKC")), "NFKC")
 
 
 def want(kind: Kind, query: Query) -> Wanted:

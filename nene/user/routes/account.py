@@ -7,7 +7,7 @@ from flask_babel import gettext as _
 from nene.kernel import auth
 from nene.kernel.auth import SignedIn
 from nene.kernel.db import in_transaction, reading
-from nene.kernel.security import Attempt, limit_sign_up
+from nene.kernel.security import Attempt, address, limit_sign_up
 from nene.kernel.web import Answer, arrived_at, go_to, own_path
 from nene.user import service
 from nene.user.errors import FieldRefused, SignInFailed
@@ -31,17 +31,16 @@ def signup() -> Answer:
     if refusals:
         return _second_press(form) or refused_at(form, SIGN_UP, *refusals)
     password_hash = service.hash_password(form.password.data or "")
-    letter = count_confirmation(form.account["email"])
     try:
-        signed_in = in_transaction(
-            service.sign_up,
-            password_hash=password_hash,
-            now=arrived_at(),
-            user_agent=request.user_agent.string,
-            **form.account,
-        )
+        with count_confirmation(form.account["email"]):
+            signed_in = in_transaction(
+                service.sign_up,
+                password_hash=password_hash,
+                now=arrived_at(),
+                user_agent=request.user_agent.string,
+                **form.account,
+            )
     except FieldRefused as refusal:
-        letter.succeeded()  # there is none
         return _second_press(form) or refused_at(form, SIGN_UP, refusal)
     return _welcome(signed_in)
 
@@ -78,9 +77,9 @@ def login() -> Answer:
     email = service.email_key(form.email.data or "")
     attempt = Attempt(
         {
-            f"sign-in:{email}:{request.remote_addr}": 5,
+            f"sign-in:{email}:{address()}": 5,
             f"sign-in:{email}": 50,
-            f"sign-in-from:{request.remote_addr}": 100,
+            f"sign-in-from:{address()}": 100,
         },
         minutes=MINUTES,
     )
@@ -108,9 +107,7 @@ def logout() -> Answer:
     if session_id is not None:
         in_transaction(service.sign_out, session_id=session_id)
     auth.sign_out()
-    response = go_to(url_for("home.index"), message=_("로그아웃했어요."))
-    response.headers["Clear-Site-Data"] = '"cache"'  # going back must not show pages of who has left
-    return response
+    return go_to(url_for("home.index"), message=_("로그아웃했어요."))
 
 
 @blueprint.get("/terms")

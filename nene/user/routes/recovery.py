@@ -7,7 +7,7 @@ from werkzeug.wrappers import Response
 
 from nene.kernel.db import in_transaction, reading
 from nene.kernel.forms import Form
-from nene.kernel.security import Attempt
+from nene.kernel.security import Attempt, address
 from nene.kernel.web import Answer, go_to, show_refused
 from nene.user import service
 from nene.user.errors import LettersSpent, LinkStale
@@ -27,13 +27,13 @@ def password_reset() -> Answer:
     email = form.email.data or ""
     Attempt(
         {
-            f"reset:{email}:{request.remote_addr}": 5,
+            f"reset:{email}:{address()}": 5,
             f"reset:{email}": 50,
-            f"reset-from:{request.remote_addr}": 100,
+            f"reset-from:{address()}": 100,
         },
         minutes=MINUTES,
     )
-    caps = {f"resets:{email}:{request.remote_addr}": RESETS_FROM, f"resets:{email}": RESETS}
+    caps = {f"resets:{email}:{address()}": RESETS_FROM, f"resets:{email}": RESETS}
     Attempt(caps, minutes=A_DAY, refusal=LettersSpent)
     in_transaction(service.ask_to_reset, email)
     message = _("가입한 이메일이라면 새 비밀번호를 정하는 링크를 보내 드려요. 30분 안에 메일함에서 눌러 주세요.")

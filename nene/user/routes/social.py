@@ -124,11 +124,10 @@ def signup_social() -> Answer:
     if request.method == "GET":
         return render_template(SIGN_UP, form=_proposed(profile), provider=profile.provider)
     form = SocialSignUpForm.checked(SIGN_UP, provider=profile.provider)
-    letter = count_confirmation(form.account["email"])
     try:
-        auth.sign_in(_signed_up(profile, form))
+        with count_confirmation(form.account["email"]):
+            auth.sign_in(_signed_up(profile, form))
     except FieldRefused as refusal:
-        letter.succeeded()  # there is none
         return refused_at(form, SIGN_UP, _in_other_words(refusal), provider=profile.provider)
     message = _("가입했어요. 첫 챌린지를 골라 보세요.")
     return go_to(own_path(newcomer["next"]) or url_for("home.index"), message=message)

@@ -30,11 +30,20 @@ log = structlog.get_logger(__name__)
 
 @dataclass(frozen=True)
 class WaysIn:
-    """How somebody may sign in: by password, by links and since when; and the e-mail that a new password is sent to."""
+    """How somebody may sign in: by password, by links and since when; and the e-mail that a new password is sent to.
+
+    A link that was made before the e-mail is confirmed ends with a new password by mail (U16).
+    """
 
     has_password: bool
     email: str | None
+    is_confirmed: bool
     links: dict[Provider, datetime]
+
+    @property
+    def open_links(self) -> list[Provider]:
+        """Those at whose provider we are known now."""
+        return [provider for provider in gateway.offered() if provider in self.links]
 
 
 def ways_in(session: Session, user_id: int) -> WaysIn:
@@ -43,7 +52,7 @@ def ways_in(session: Session, user_id: int) -> WaysIn:
     if user is None:
         raise NotThere
     links = {link.provider: link.linked_at for link in queries.list_links(session, user_id)}
-    return WaysIn(user.password_hash is not None, user.email, links)
+    return WaysIn(user.password_hash is not None, user.email, user.email_verified_at is not None, links)
 
 
 def sign_in_by_link(
