@@ -97,7 +97,7 @@ def test_an_email_gets_so_many_letters_a_day_and_nobody_learns_whether_it_is_kno
         assert quarters
         redis.client().delete(*quarters)  # a quarter of an hour later
     assert [answer.status_code for answer in answers] == [*[303] * 10, 429]
-    assert "이 이메일로는 오늘 더 요청할 수 없어요" in answers[-1].text
+    assert "이 이메일로는 지금 더 요청할 수 없어요" in answers[-1].text
     data = {"email": email, "csrf_token": world.token(client)}
     elsewhere = client.post("/password-reset", data=data, environ_base={"REMOTE_ADDR": "10.0.0.1"})
     assert elsewhere.status_code == 303

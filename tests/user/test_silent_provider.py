@@ -56,7 +56,7 @@ def test_few_wait_for_a_silent_provider_and_the_others_are_told_at_once(
         refused = sign_in(client, oauth)
         assert monotonic() - began < 2
         assert refused.status_code == 503
-        assert "아무것도 처리되지 않았습니다. 로그인 서비스가 답하지 않아요." in refused.text
+        assert "아무것도 처리되지 않았습니다. 로그인 서비스가 응답하지 않아요." in refused.text
         assert 'href="/oauth/kakao"' in refused.text
         assert sign_in(client, oauth, "naver").location == "/signup/social"  # the others are not affected
     assert [each.result().status_code for each in waiting] == [503] * gateway.WAITING

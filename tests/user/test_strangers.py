@@ -10,7 +10,7 @@ PUBLIC = {
     *("/", "/signup", "/login", "/logout", "/terms", "/privacy", "/healthz", "/readyz", "/metrics", "/dev/clock"),
     *("/challenges", "/challenges/<int:challenge_id>", "/challenges/<int:challenge_id>/seats"),
     *("/oauth/<provider>", "/oauth/<provider>/callback", "/signup/social"),
-    *("/password-reset", "/password-reset/<token>", "/confirm-email/<token>"),
+    *("/password-reset", "/password-reset/<token>", "/confirm-email/<token>", "/webhooks/toss"),
     *("/static/<path:filename>", "/images/<key>/<int:width>.webp"),
 }
 VALUES = {"verb": "join"}
