@@ -123,7 +123,10 @@ def _learn_approval(session: Session, payment: Payment, seen: TossPayment, *, al
     approved = seen.status in APPROVED and seen.approved_at is not None
     if payment.status in LATE and not (approved and (seen.balance or seen.cancels)):
         return
-    if approved:
+    if seen.status in {"DONE", "PARTIAL_CANCELED"} and not approved:
+        text = f"주문 {payment.order_id}: 토스가 승인했다고 하지만 승인한 때를 말하지 않아요."
+        alert(session, f"no-moment:{payment.id}", text)
+    elif approved:
         payment.payment_key = seen.payment_key
         payment.method, payment.receipt_url, payment.approved_at = seen.method, seen.receipt_url, seen.approved_at
         payment.failure_code = payment.failure_text = ""
