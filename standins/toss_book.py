@@ -49,7 +49,7 @@ STATUSES = {  # of the codes that this Toss gives by itself; every other one is 
 }
 PASSING = {409, 429}  # and what is 500 or more: asked again, it may be answered otherwise
 NOT_KEPT = {
-    *("PROVIDER_ERROR", "UNAUTHORIZED_KEY", "INVALID_API_KEY", "INCORRECT_BASIC_AUTH_FORMAT", "FORBIDDEN_REQUEST"),
+    *("UNAUTHORIZED_KEY", "INVALID_API_KEY", "INCORRECT_BASIC_AUTH_FORMAT", "FORBIDDEN_REQUEST"),
 }
 
 
@@ -61,10 +61,12 @@ class Answer:
     body: Any
     late: bool = False
 
-    @property
-    def is_definite(self) -> bool:
+    def is_kept(self, scope: str) -> bool:
         """Whether the same idempotency key gets it again."""
-        return self.status < 500 and self.status not in PASSING and self.body.get("code") not in NOT_KEPT  # noqa: PLR2004 - HTTP
+        code = self.body.get("code")
+        if code == "PROVIDER_ERROR" and not scope.endswith("/confirm"):
+            return False  # kinder than Toss may be: a cancel is repeated under the same key until it is done (M8)
+        return self.status < 500 and self.status not in PASSING and code not in NOT_KEPT  # noqa: PLR2004 - HTTP
 
 
 @dataclass
@@ -184,7 +186,7 @@ class Book:
             if scope and given:
                 return Answer(given[0], json.loads(given[1]))
             answer = work()
-            if scope and answer.is_definite:
+            if scope and answer.is_kept(scope):
                 kept = (scope, answer.status, json.dumps(answer.body))
                 self._sqlite.execute("INSERT INTO answer VALUES (?, ?, ?)", kept)
             return answer

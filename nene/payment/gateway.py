@@ -83,6 +83,7 @@ class Outcome:
     code: str = ""
     text: str = ""
     is_unexpected: bool = False  # a refusal that nobody knows: somebody has to look
+    is_definite: bool = False  # a refusal: the same idempotency key gets it again
 
 
 @dataclass(frozen=True)
@@ -236,12 +237,13 @@ def _judged(call: str, answer: _Answer | None, verdicts: dict[str, Verdict]) -> 
     unexpected = refused and answer.code not in {*verdicts, *EXPECTED}
     if verdict is Verdict.MISCONFIGURED or unexpected:
         log.error("toss.unexpected", call=call, status=answer.status, code=answer.code)
-    return _outcome(verdict, answer.code, unexpected=unexpected)
+    return _outcome(verdict, answer.code, unexpected=unexpected, definite=refused)
 
 
-def _outcome(verdict: Verdict, code: str = "", *, unexpected: bool = False) -> Outcome:
+def _outcome(verdict: Verdict, code: str = "", *, unexpected: bool = False, definite: bool = False) -> Outcome:
     known = "" if verdict is Verdict.UNKNOWN else errors.explain(code)
-    return Outcome(verdict, code=code, text=known or str(errors.CHECKING), is_unexpected=unexpected)
+    text = known or str(errors.CHECKING)
+    return Outcome(verdict, code=code, text=text, is_unexpected=unexpected, is_definite=definite)
 
 
 def _nonsense(call: str) -> Outcome:

@@ -36,6 +36,31 @@ def test_taken_and_given_back_at_toss_unseen_is_so_here_too(
         assert stage.balance(kim) == 0
 
 
+def test_what_toss_could_not_do_at_the_moment_is_asked_for_under_another_key(
+    toss: PracticeToss, paying: Toss, kim: int
+) -> None:
+    order = stage.start(kim)
+    toss.break_at("confirm", code="PROVIDER_ERROR")
+    stage.confirm(toss, kim, order)
+    assert stage.status(order) is Status.CONFIRMING
+    assert stage.reconciled(order) is Status.DONE
+    assert toss.look()["keys"] == [f"confirm-{order}-{number}" for number in (0, 1)]
+    assert stage.balance(kim) == AMOUNT
+    assert stage.agrees(toss, order)
+
+
+@pytest.mark.parametrize("status", ["DONE", "PARTIAL_CANCELED"])
+def test_a_yes_that_does_not_say_when_is_told(
+    toss: PracticeToss, paying: Toss, kim: int, boss: int, status: str
+) -> None:
+    order = stage.start(kim)
+    toss.break_at("confirm", after=True, patch={"status": status, "approvedAt": None})
+    stage.confirm(toss, kim, order)
+    assert (stage.status(order), stage.balance(kim)) == (Status.CONFIRMING, 0)
+    assert stage.alerts() == [f"주문 {order}: 토스가 승인했다고 하지만 승인한 때를 말하지 않아요."]
+    assert stage.reconciled(order) is Status.DONE
+
+
 def virtual(toss: PracticeToss, user_id: int) -> str:
     """A payment that has failed because it would have been one into a virtual account, which is yet to be closed."""
     order = stage.start(user_id)

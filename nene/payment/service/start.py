@@ -134,6 +134,6 @@ def _answered(session: Session, payment_id: int, answer: Outcome) -> None:
         fail(session, payment, Status.EXPIRED, code=answer.code, text=answer.text, now=now)
     else:
         payment.ask_at = now + rules.ask_after(payment.asks)
+        payment.tries += answer.is_definite  # Toss is looked at before it is asked again, so that a new key is safe
         if answer.verdict is Verdict.MISCONFIGURED or answer.is_unexpected:
-            payment.tries += 1
             alert(session, f"confirm:{payment.id}", f"주문 {payment.order_id}: 승인되지 않았어요 ({answer.code}).")
