@@ -66,6 +66,7 @@ class DeadLetter(Base):
     id: Mapped[int] = mapped_column(BigInteger, Identity(), primary_key=True)
     name: Mapped[str] = mapped_column(Text)
     args: Mapped[list[Any]] = mapped_column(JSONB)
+    key: Mapped[str | None] = mapped_column(Text, comment="under which the job waited, and waits when it is revived")
     error: Mapped[str] = mapped_column(Text, comment="the kind of the last error, not its text: that may be personal")
     created_at: Mapped[datetime] = mapped_column(DateTime(timezone=True), comment="when the job was asked for")
     died_at: Mapped[datetime] = mapped_column(DateTime(timezone=True))
@@ -169,7 +170,7 @@ def revive(session: Session, dead_id: int) -> None:
     dead = session.scalar(delete(DeadLetter).where(DeadLetter.id == dead_id).returning(DeadLetter))
     if dead is None:
         raise NotThere
-    enqueue(session, dead.name, *dead.args)
+    enqueue(session, dead.name, *dead.args, key=dead.key)
 
 
 def forget_dead(session: Session, name: str, *args: int | str) -> None:
@@ -236,9 +237,8 @@ def _failed(session: Session, job_id: int, error: str) -> None:
     if job is None:
         return
     if job.failures == len(RETRY_AFTER):
-        session.add(
-            DeadLetter(name=job.name, args=job.args, error=error, created_at=job.created_at, died_at=wall.now())
-        )
+        about = {"name": job.name, "args": job.args, "key": job.key, "created_at": job.created_at}
+        session.add(DeadLetter(**about, error=error, died_at=wall.now()))
         session.delete(job)
         if job.name in _last_words:
             _last_words[job.name](session, *job.args)

@@ -85,6 +85,7 @@ def test_the_dead_letter_itself_may_be_revived_too(app: Flask, lost: str, kim: i
     with reading() as session:
         (letter,) = session.scalars(select(DeadLetter.id))
     assert run(app, "admin", "retry", str(letter))[0] == 0
+    assert run(app, "ledger", "verify")[0] == 0  # it waits
     run(app, "payments", "recharge")
     stage.work()
     assert stage.balance(kim) == AMOUNT
