@@ -28,7 +28,8 @@ from nene.kernel.settings import Settings
 LOOPBACK = "127.0.0.1"
 KEPT = 200  # mails
 LARGEST = 1_000_000  # bytes
-ANSWERS = {"take": "250 OK", "fail": "451 try again later", "refuse": "550 no such mailbox", "hang": "", "lose": ""}
+ANSWERS = {"take": "250 OK", "fail": "451 try again later", "refuse": "550 no such mailbox"}
+MODES = {*ANSWERS, "hang", "hold", "lose"}
 LINK = re.compile(r"https?://[^\s<>]+")
 
 
@@ -100,13 +101,7 @@ class Receiver:
         self, _server: SMTP, _session: Session, envelope: Envelope, address: str, options: list[str]
     ) -> str:
         """Fail if told to, or hang until told otherwise."""
-        if self._box.mode == "hang":
-            self._box.hanging += 1
-            try:
-                while self._box.mode == "hang":  # noqa: ASYNC110 - another thread is told
-                    await asyncio.sleep(0.05)
-            finally:
-                self._box.hanging -= 1
+        await self._wait_while("hang")
         if self._box.mode == "fail":
             return ANSWERS["fail"]
         envelope.mail_from, envelope.mail_options = address, options
@@ -122,12 +117,22 @@ class Receiver:
         return ANSWERS["take"]
 
     async def handle_DATA(self, server: SMTP, _session: Session, envelope: Envelope) -> str:  # noqa: N802 - likewise
-        """Take the mail, once for each address, and lose the receipt if told to."""
+        """Take the mail, once for each address, as late as told; lose the receipt if told to."""
+        await self._wait_while("hold")
         for address in envelope.rcpt_tos:
             self._box.put(envelope.original_content or b"", address)
         if self._box.mode == "lose" and server.transport is not None:
             server.transport.close()
         return ANSWERS["take"]
+
+    async def _wait_while(self, mode: str) -> None:
+        if self._box.mode == mode:
+            self._box.hanging += 1
+            try:
+                while self._box.mode == mode:  # noqa: ASYNC110 - another thread is told
+                    await asyncio.sleep(0.05)
+            finally:
+                self._box.hanging -= 1
 
 
 def create_page(box: Box) -> Flask:
@@ -151,7 +156,7 @@ def create_page(box: Box) -> Flask:
     @app.put("/control")
     def tell() -> dict[str, Any]:
         mode = request.get_json()["mode"]
-        box.mode = mode if mode in ANSWERS else abort(400)
+        box.mode = mode if mode in MODES else abort(400)
         return {"mode": box.mode}
 
     @app.delete("/control")

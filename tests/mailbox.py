@@ -25,7 +25,7 @@ from tests.crowd import wait_until
 
 
 class Mailbox:
-    """What was sent, and how the next mails fare: `mode` is take, fail, refuse, hang or lose."""
+    """What was sent, and how the next mails fare: `mode` is take, fail, refuse, hang, hold or lose."""
 
     def __init__(self) -> None:
         self.port, page_port = free_port(), free_port()

@@ -23,7 +23,9 @@ from nene.kernel.clock import wall
 from nene.kernel.settings import SmtpUrl
 
 SENDER = "내돈네돈"
-TIMEOUT, LONGEST = 10.0, 30.0  # seconds to connect and for each exchange, and for all of them together
+TIMEOUT = 10.0  # seconds to connect, and for each answer of a greeting and of a farewell
+LONGEST = 60.0  # seconds for all together, which the letter itself may use
+AGAIN = 0.1  # seconds until one hangs up once more
 SENDING = 2  # letters at a time: a sixth of the threads of jobs (Procfile)
 FAILURES, PAUSE = 3, 30.0  # without an answer in a row, before nothing is handed in for so many seconds
 PORTS = {"smtp": 587, "smtps": 465}
@@ -54,7 +56,7 @@ def write(template: str, **values: object) -> tuple[str, str]:
 
 
 def deliver(to: str, subject: str, text: str, *, letter_id: str) -> None:
-    """Hand a mail to the server of NENE_SMTP_URL, in less than a minute. Raises MailAway; NotAsked, nothing sent.
+    """Hand a mail to the server of NENE_SMTP_URL, in little more than a minute. Raises MailAway; NotAsked, nothing sent.
 
     With the same `letter_id` it is the same mail for whoever gets it twice, because our server's answer was lost. An
     address that the server refuses for good is noted, and that is all: there is nobody to write to.
@@ -83,19 +85,30 @@ class _Plain(smtplib.SMTP):
     """Hangs up after LONGEST: a server that says a little now and then never runs into a time-out."""
 
     def connect(self, *where: Any, **more: Any) -> tuple[int, bytes]:
-        self._end = threading.Timer(LONGEST, self._hang_up)
-        self._end.daemon = True
-        self._end.start()
-        return super().connect(*where, **more)
+        self._closed = threading.Event()
+        threading.Thread(target=self._hang_up, daemon=True, name="mail-end").start()
+        try:
+            return super().connect(*where, **more)
+        except BaseException:
+            self.close()
+            raise
 
     def close(self) -> None:
-        self._end.cancel()
+        self._closed.set()
         super().close()
 
-    def _hang_up(self) -> None:
+    def wait_for_answers(self, seconds: float) -> None:
         if self.sock is not None:
-            with suppress(OSError):
-                socket.socket.shutdown(self.sock, socket.SHUT_RDWR)
+            self.sock.settimeout(seconds)
+
+    def _hang_up(self) -> None:
+        """Again and again: while TLS is agreed on there is no socket to be had."""
+        pause = LONGEST
+        while not self._closed.wait(pause):
+            pause = AGAIN
+            if (sock := self.sock) is not None:
+                with suppress(OSError):
+                    socket.socket.shutdown(sock, socket.SHUT_RDWR)
 
 
 class _Encrypted(_Plain, smtplib.SMTP_SSL):
@@ -144,7 +157,9 @@ def _hand_in(url: SmtpUrl, letter: EmailMessage, to: str) -> None:
             raise MailAway(message)
         if url.username:
             server.login(unquote(url.username), unquote(url.password or ""))
+        server.wait_for_answers(LONGEST)  # what looks for spam takes its time, and RFC 5321 (4.5.3.2) gives it minutes
         server.send_message(letter, to_addrs=[to])
+        server.wait_for_answers(TIMEOUT)
         with suppress(OSError):  # it was taken: a lost farewell must not send it a second time
             server.quit()
 

@@ -167,7 +167,7 @@ def test_a_server_that_says_nothing_is_given_up(monkeypatch: pytest.MonkeyPatch)
 
 
 def test_a_server_that_hangs_in_the_middle_is_given_up(mailbox: Mailbox, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(mail, "TIMEOUT", 0.2)
+    monkeypatch.setattr(mail, "LONGEST", 0.2)
     mailbox.tell("hang")
     with pytest.raises(MailAway):
         mail.deliver(KIM, "하나", "둘", letter_id="letter")
@@ -192,6 +192,47 @@ def test_a_server_that_talks_without_end_is_given_up(monkeypatch: pytest.MonkeyP
         assert monotonic() - began < mail.TIMEOUT
 
 
+@pytest.mark.usefixtures("app")
+def test_a_server_that_talks_without_end_after_a_late_handshake_is_given_up(
+    certificate: SSLContext, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(mail, "LONGEST", 0.1)
+    with socket.create_server(("127.0.0.1", 0)) as chatty:
+
+        def chat() -> None:
+            caller, _address = chatty.accept()
+            threading.Event().wait(0.5)  # longer than the whole may take
+            with suppress(OSError), certificate.wrap_socket(caller, server_side=True) as secret:
+                for _time in range(200):
+                    secret.sendall(b"220-one moment\r\n")
+                    threading.Event().wait(0.05)
+
+        threading.Thread(target=chat, daemon=True).start()
+        began = monotonic()
+        with sending_to(f"smtps://localhost:{chatty.getsockname()[1]}"), pytest.raises(MailAway):
+            mail.deliver(KIM, "하나", "둘", letter_id="letter")
+        assert monotonic() - began < 5
+
+
+def test_who_looks_long_at_a_letter_gets_it_once(mailbox: Mailbox, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(mail, "TIMEOUT", 0.3)
+    mailbox.tell("hold")
+    with ThreadPoolExecutor(1) as threads:
+        sending = threads.submit(mail.deliver, KIM, "하나", "둘", letter_id="letter")
+        wait_until(lambda: mailbox.hanging() == 1)
+        threading.Event().wait(3 * mail.TIMEOUT)
+        mailbox.tell("take")
+        sending.result()
+    assert len(mailbox.mails()) == 1
+
+
+@pytest.mark.usefixtures("app")
+def test_nothing_goes_on_after_a_connection_that_was_refused() -> None:
+    with sending_to(f"smtp://127.0.0.1:{free_port()}"), pytest.raises(MailAway):
+        mail.deliver(KIM, "하나", "둘", letter_id="letter")
+    wait_until(lambda: "mail-end" not in {thread.name for thread in threading.enumerate()})
+
+
 def test_few_letters_go_at_a_time_and_none_to_who_does_not_answer(
     mailbox: Mailbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -209,7 +250,7 @@ def test_few_letters_go_at_a_time_and_none_to_who_does_not_answer(
             each.result()
     assert len(mailbox.mails()) == mail.SENDING
     mailbox.tell("hang")
-    monkeypatch.setattr(mail, "TIMEOUT", 0.2)
+    monkeypatch.setattr(mail, "LONGEST", 0.2)
     for _silence in range(mail.FAILURES):
         with pytest.raises(MailAway):
             mail.deliver(KIM, "하나", "둘", letter_id="letter")

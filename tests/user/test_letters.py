@@ -71,7 +71,7 @@ def test_a_letter_whose_receipt_was_lost_comes_again_as_the_same(mailbox: Mailbo
 def test_while_the_server_is_silent_letters_wait_and_do_not_die(
     mailbox: Mailbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(mail, "TIMEOUT", 0.2)
+    monkeypatch.setattr(mail, "LONGEST", 0.2)
     mailbox.tell("hang")
     for _time in range(10):
         work()
