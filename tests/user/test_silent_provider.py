@@ -6,6 +6,7 @@ import threading
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager, suppress
+from datetime import timedelta
 from time import monotonic
 
 import pytest
@@ -16,20 +17,23 @@ from werkzeug.test import TestResponse
 
 import tasks.user  # noqa: F401 - the jobs
 from nene.kernel import mail, outbox, settings
+from nene.kernel.clock import wall
 from nene.kernel.db import in_transaction, reading
 from nene.kernel.outbox import DeadLetter, Outbox
 from nene.kernel.search import elastic
 from nene.kernel.settings import Settings
 from nene.payment import gateway as toss
 from nene.user import gateway
-from nene.user.models import SocialLink, User
+from nene.user.models import SocialLink, Unlinking, User
 from nene.user.service import social
 from nene.user.terms import Provider
+from tests import world
+from tests.conftest import Clocks
 from tests.crowd import wait_until
 from tests.mailbox import work
 from tests.servers import ROOT
 from tests.standins import OAuth
-from tests.user.stage import count, sign_in, sign_up
+from tests.user.stage import count, link, sign_in, sign_up
 
 pytestmark = pytest.mark.usefixtures("offered")
 
@@ -128,3 +132,23 @@ def test_a_job_that_finds_no_seat_is_put_off_and_has_not_failed(client: FlaskCli
     assert (job.failures, count(DeadLetter), oauth.look()["unlinked"]) == (0, 0, [])
     outbox.perform(job.name, job.id)
     assert oauth.look()["unlinked"] == [["kakao", "1001"]]
+
+
+def test_a_provider_that_stays_away_leaves_one_dead_letter_and_is_given_up_after_a_week(
+    app: Flask, oauth: OAuth, clock: Clocks, capsys: pytest.CaptureFixture[str]
+) -> None:
+    began, user_id = wall.now(), in_transaction(world.member)
+    link(world.signed_in(app, user_id), oauth)
+    in_transaction(social.forget, user_id)
+    oauth.control(fault="down")
+    for hour in range(1, 4):
+        for _time in range(4):
+            work()
+        assert (count(Unlinking), count(Outbox), count(DeadLetter)) == (1, 0, 1)
+        clock.wall.stop_at(began + timedelta(hours=hour))
+        assert in_transaction(social.retry_unlinking) == 1
+    clock.wall.stop_at(began + timedelta(days=8))
+    assert in_transaction(social.retry_unlinking) == 0
+    work()
+    assert (count(Unlinking), count(Outbox), count(DeadLetter)) == (0, 0, 0)
+    assert "social.unlinking_given_up" in capsys.readouterr().out

@@ -24,7 +24,7 @@ from nene.user.terms import Provider
 
 TOKEN, PROOF = "social token", "social proof"  # uses of sealed and of signed texts
 PROOF_LIFE = timedelta(minutes=5)
-UNLINK_AGAIN = timedelta(minutes=30)
+UNLINK_AGAIN, UNLINK_UNTIL = timedelta(minutes=30), timedelta(days=7)
 log = structlog.get_logger(__name__)
 
 
@@ -182,11 +182,21 @@ def unlink_at_provider(unlinking_id: int) -> None:
 
 
 def retry_unlinking(session: Session) -> int:
-    """Ask once more for the ends of links that a provider has not heard of; gives their number. For the scheduler."""
-    waiting = session.scalars(select(Unlinking.id).where(Unlinking.asked_at < wall.now() - UNLINK_AGAIN)).all()
-    for unlinking_id in waiting:
-        outbox.enqueue(session, "user.unlink_social", unlinking_id, key=f"unlink:{unlinking_id}")
-    return len(waiting)
+    """Ask once more for the ends of links that a provider has not heard of; gives their number. For the scheduler.
+
+    After a week it is given up: the link has ended here, and its token is thrown away.
+    """
+    now = wall.now()
+    waiting = session.scalars(select(Unlinking).where(Unlinking.asked_at < now - UNLINK_AGAIN)).all()
+    lost = [each for each in waiting if each.asked_at < now - UNLINK_UNTIL]
+    for each in waiting:
+        outbox.forget_dead(session, "user.unlink_social", each.id)
+        if each in lost:
+            log.error("social.unlinking_given_up", provider=each.provider, unlinking_id=each.id)
+            session.delete(each)
+        else:
+            _ask_to_unlink(session, each.id)
+    return len(waiting) - len(lost)
 
 
 def prove(session: Session, *, user_id: int, session_id: int, profile: Profile) -> str:
@@ -228,8 +238,12 @@ def _end(session: Session, link: SocialLink) -> None:
         unlinking = Unlinking(provider=link.provider, sealed_token=link.sealed_token, asked_at=wall.now())
         session.add(unlinking)
         session.flush()
-        outbox.enqueue(session, "user.unlink_social", unlinking.id)
+        _ask_to_unlink(session, unlinking.id)
     session.execute(delete(SocialLink).where(SocialLink.provider == link.provider, SocialLink.subject == link.subject))
+
+
+def _ask_to_unlink(session: Session, unlinking_id: int) -> None:
+    outbox.enqueue(session, "user.unlink_social", unlinking_id, key=f"unlink:{unlinking_id}")
 
 
 def _unlinked(session: Session, unlinking_id: int) -> None:
