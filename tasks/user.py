@@ -13,7 +13,7 @@ outbox.step_actor("user.forget_old_sessions")(service.forget_old_sessions)
 outbox.step_actor("user.forget_retained")(service.forget_retained)
 
 
-@outbox.actor("user.send_confirmation", alone_for=SENDING)
+@outbox.actor("user.send_confirmation", alone_for=SENDING, retry_after=mail.RETRY_AFTER)
 def send_confirmation(user_id: int, letter_id: str) -> None:
     with reading() as session:
         letter = service.write_confirmation(session, user_id)
@@ -21,7 +21,7 @@ def send_confirmation(user_id: int, letter_id: str) -> None:
         mail.deliver(letter.to, *mail.write("confirm", link=letter.link), letter_id=letter_id)
 
 
-@outbox.actor("user.send_reset", alone_for=SENDING)
+@outbox.actor("user.send_reset", alone_for=SENDING, retry_after=mail.RETRY_AFTER)
 def send_reset(user_id: int, letter_id: str) -> None:
     with reading() as session:
         letter = service.write_reset(session, user_id)

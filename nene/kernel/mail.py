@@ -5,6 +5,7 @@ import socket
 import ssl
 import threading
 from contextlib import closing, suppress
+from datetime import timedelta
 from email.headerregistry import Address
 from email.message import EmailMessage
 from functools import cache
@@ -28,6 +29,8 @@ LONGEST = 60.0  # seconds for all together, which the letter itself may use
 AGAIN = 0.1  # seconds until one hangs up once more
 SENDING = 2  # letters at a time: a sixth of the threads of jobs (Procfile)
 FAILURES, PAUSE = 3, 30.0  # without an answer in a row, before nothing is handed in for so many seconds
+# Whoever says "not now" may say so for minutes, to see who comes again, or for hours; after a day nobody waits for it.
+RETRY_AFTER = tuple(timedelta(minutes=each) for each in (0.1, 0.5, 2, 10, 30, 60, 120, *[240] * 5))
 PORTS = {"smtp": 587, "smtps": 465}
 FINAL = 500  # and above: asking again would be answered the same
 _letters = Environment(

@@ -6,7 +6,7 @@ dead letter, which a person may revive.
 """
 
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from datetime import datetime, timedelta
 from functools import partial
@@ -34,6 +34,7 @@ BATCH = 500
 LONGEST_PAUSE = timedelta(minutes=1)
 F = TypeVar("F", bound=Callable[..., object])
 _jobs: dict[str, Callable[[int], None]] = {}
+_pauses: dict[str, Sequence[timedelta]] = {}
 _last_words: dict[str, Callable[..., None]] = {}
 _put_off: deque[tuple[int, str]] = deque(maxlen=1000)  # in this process; the relay knows all of them
 log = structlog.get_logger(__name__)
@@ -105,22 +106,26 @@ def enqueue(session: Session, name: str, *args: int | str, key: str | None = Non
 
 
 def actor(
-    name: str, *, alone_for: timedelta | None = None, died: Callable[..., None] | None = None
+    name: str,
+    *,
+    alone_for: timedelta | None = None,
+    retry_after: Sequence[timedelta] = RETRY_AFTER,
+    died: Callable[..., None] | None = None,
 ) -> Callable[[F], F]:
     """Declare a job that opens its own transactions and may run twice: `run(*args)`. For `died` see step_actor.
 
     With `alone_for` it does not run twice at the same time, unless it takes longer than that. It runs again after its
-    worker died, that much later.
+    worker died, that much later. `retry_after` are the pauses after failures; the one after the last is its end.
     """
 
     def declare(run: F) -> F:
-        def perform(job_id: int) -> None:
-            job = in_transaction(_take, job_id, name, alone_for) if alone_for else in_transaction(_find, job_id, name)
+        def perform(job_id: int, mine: datetime | None) -> None:
+            job = in_transaction(_take, job_id, name, mine) if mine else in_transaction(_find, job_id, name)
             if job is not None:
                 run(*job)
                 in_transaction(_done, job_id, name)
 
-        _declare(name, perform, died)
+        _declare(name, perform, died, alone_for, retry_after)
         return run
 
     return declare
@@ -138,7 +143,7 @@ def step_actor(name: str, *, died: Callable[..., None] | None = None) -> Callabl
             if job is not None:
                 step(session, *job)
 
-        _declare(name, lambda job_id: in_transaction(once, job_id), died)
+        _declare(name, lambda job_id, _mine: in_transaction(once, job_id), died)
         return step
 
     return declare
@@ -178,20 +183,28 @@ def forget_dead(session: Session, name: str, *args: int | str) -> None:
     session.execute(delete(DeadLetter).where(DeadLetter.name == name, DeadLetter.args == list(args)))
 
 
-def _declare(name: str, perform: Callable[[int], None], died: Callable[..., None] | None) -> None:
+def _declare(
+    name: str,
+    perform: Callable[[int, datetime | None], None],
+    died: Callable[..., None] | None,
+    alone_for: timedelta | None = None,
+    retry_after: Sequence[timedelta] = RETRY_AFTER,
+) -> None:
     def guarded(job_id: int) -> None:
+        mine = wall.now() + alone_for if alone_for else None  # until when this worker holds the job
         try:
-            perform(job_id)
+            perform(job_id, mine)
             _remind()
         except NotAsked:
-            in_transaction(_free, job_id)
+            in_transaction(_free, job_id, mine)
             _put_off.append((job_id, name))
             log.info("job.put_off", job=name, job_id=job_id)  # no failure: the next job that is done reminds of it
         except Exception as error:
             log.exception("job.failed", job=name, job_id=job_id)
-            in_transaction(_failed, job_id, type(error).__name__)
+            in_transaction(_failed, job_id, type(error).__name__, mine)
 
     _jobs[name] = guarded
+    _pauses[name] = retry_after
     if died is not None:
         _last_words[name] = died
 
@@ -216,15 +229,19 @@ def _find(session: Session, job_id: int, name: str) -> list[Any] | None:
     return session.scalar(select(Outbox.args).where(Outbox.id == job_id, Outbox.name == name))
 
 
-def _take(session: Session, job_id: int, name: str, alone_for: timedelta) -> list[Any] | None:
-    now = wall.now()
-    free = or_(Outbox.taken_until.is_(None), Outbox.taken_until <= now)
-    taken = update(Outbox).where(Outbox.id == job_id, Outbox.name == name, free).values(taken_until=now + alone_for)
+def _take(session: Session, job_id: int, name: str, until: datetime) -> list[Any] | None:
+    free = or_(Outbox.taken_until.is_(None), Outbox.taken_until <= wall.now())
+    taken = update(Outbox).where(Outbox.id == job_id, Outbox.name == name, free).values(taken_until=until)
     return session.scalar(taken.returning(Outbox.args))
 
 
-def _free(session: Session, job_id: int) -> None:
-    session.execute(update(Outbox).where(Outbox.id == job_id).values(taken_until=None))
+def _held(job_id: int, mine: datetime | None) -> ColumnElement[bool]:
+    """The job, unless this worker took too long and another one has it by now, who says how it went."""
+    return (Outbox.id == job_id) & Outbox.taken_until.is_not_distinct_from(mine)
+
+
+def _free(session: Session, job_id: int, mine: datetime | None) -> None:
+    session.execute(update(Outbox).where(_held(job_id, mine)).values(taken_until=None))
 
 
 def _done(session: Session, job_id: int, name: str) -> list[Any] | None:
@@ -232,11 +249,12 @@ def _done(session: Session, job_id: int, name: str) -> list[Any] | None:
     return session.scalar(delete(Outbox).where(Outbox.id == job_id, Outbox.name == name).returning(Outbox.args))
 
 
-def _failed(session: Session, job_id: int, error: str) -> None:
-    job = session.scalar(select(Outbox).where(Outbox.id == job_id).with_for_update())
+def _failed(session: Session, job_id: int, error: str, mine: datetime | None) -> None:
+    job = session.scalar(select(Outbox).where(_held(job_id, mine)).with_for_update())
     if job is None:
         return
-    if job.failures == len(RETRY_AFTER):
+    pauses = _pauses.get(job.name, RETRY_AFTER)
+    if job.failures >= len(pauses):
         about = {"name": job.name, "args": job.args, "key": job.key, "created_at": job.created_at}
         session.add(DeadLetter(**about, error=error, died_at=wall.now()))
         session.delete(job)
@@ -244,7 +262,7 @@ def _failed(session: Session, job_id: int, error: str) -> None:
             _last_words[job.name](session, *job.args)
         log.error("job.dead", job=job.name, job_id=job_id)
     else:
-        job.due_at = wall.now() + RETRY_AFTER[job.failures]
+        job.due_at = wall.now() + pauses[job.failures]
         job.failures += 1
         job.taken_until = None
 

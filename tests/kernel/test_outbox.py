@@ -1,7 +1,7 @@
 """What must happen after a commit happens, once, whatever is away meanwhile (R5)."""
 
 import threading
-from collections import deque
+from collections import defaultdict, deque
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
@@ -35,6 +35,8 @@ class Worker:
         self.done: list[int] = []
         self.broken = self.crowded = False
         self.inside, self.leave = threading.Event(), threading.Event()
+        self.error: Exception = NotAsked()
+        self.turns: defaultdict[int, threading.Event] = defaultdict(threading.Event)
         self.queue = dramatiq.get_broker()
 
     def run(self) -> int:
@@ -73,6 +75,14 @@ def worker(app: Flask, monkeypatch: pytest.MonkeyPatch) -> Iterator[Worker]:
         made.done.append(number)
         made.inside.set()
         assert made.leave.wait(30)
+
+    @outbox.actor("test.overtaken", alone_for=timedelta(minutes=2))
+    def overtaken(number: int) -> None:
+        made.done.append(number)
+        turn = len(made.done)
+        assert made.turns[turn].wait(30)
+        if turn == 1:
+            raise made.error
 
     @outbox.actor("test.crowded")
     def crowded(number: int) -> None:
@@ -214,6 +224,36 @@ def test_a_job_that_is_alone_and_fails_is_free_at_once(worker: Worker) -> None:
         job_id = session.scalar(select(Outbox.id)) or 0
     outbox.perform("test.alone", job_id)
     assert (worker.done, count(Outbox)) == ([7], 0)
+
+
+@pytest.mark.parametrize("error", [NotAsked(), ZeroDivisionError()])
+def test_who_took_too_long_does_not_free_what_another_worker_does_by_now(
+    worker: Worker, app: Flask, clock: Clocks, error: Exception
+) -> None:
+    ask("test.overtaken")
+    with reading() as session:
+        job_id = session.scalar(select(Outbox.id)) or 0
+
+    def perform() -> None:
+        with app.app_context():
+            outbox.perform("test.overtaken", job_id)
+
+    worker.error = error
+    worker.turns[3].set()  # there is none
+    clock.wall.stop_at(wall.now())
+    with ThreadPoolExecutor(2) as threads:
+        first = threads.submit(perform)
+        wait_until(lambda: worker.done == [7])
+        clock.wall.stop_at(wall.now() + timedelta(minutes=2))
+        second = threads.submit(perform)
+        wait_until(lambda: worker.done == [7, 7])
+        worker.turns[1].set()
+        first.result()
+        perform()
+        assert worker.done == [7, 7]
+        worker.turns[2].set()
+        second.result()
+    assert (count(Outbox), count(DeadLetter)) == (0, 0)
 
 
 def test_what_was_put_off_has_not_failed_and_goes_on_as_soon_as_another_job_is_done(worker: Worker) -> None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime, timedelta
 
 import pytest
 from flask import Flask
@@ -10,9 +11,11 @@ from sqlalchemy import select
 
 import tasks.user  # noqa: F401 - the jobs
 from nene.kernel import mail, outbox, redis, settings
+from nene.kernel.clock import wall
 from nene.kernel.db import in_transaction, reading
 from nene.kernel.outbox import DeadLetter, Outbox
 from tests import world
+from tests.conftest import Clocks
 from tests.crowd import wait_until
 from tests.mailbox import Mailbox, work
 from tests.user.stage import count
@@ -34,6 +37,11 @@ def job_id(client: FlaskClient) -> int:
     assert world.post(client, "/password-reset", email=EMAIL).status_code == 303
     with reading() as session:
         return session.scalars(select(Outbox.id)).one()
+
+
+def next_look() -> datetime | None:
+    with reading() as session:
+        return session.scalar(select(Outbox.due_at))
 
 
 def test_a_letter_on_its_way_is_not_sent_by_a_second_worker(app: Flask, mailbox: Mailbox, job_id: int) -> None:
@@ -82,6 +90,23 @@ def test_while_the_server_is_silent_letters_wait_and_do_not_die(
     mail._gate.cache_clear()  # the pause is over
     work()
     assert len(mailbox.mails(EMAIL)) == 1
+
+
+@pytest.mark.usefixtures("job_id")
+@pytest.mark.parametrize("hours", [6, 48])
+def test_a_letter_that_is_not_taken_now_is_handed_in_again_for_a_day(
+    mailbox: Mailbox, clock: Clocks, hours: int
+) -> None:
+    began = wall.now()
+    mailbox.tell("fail")
+    while (due := next_look()) is not None and due < began + timedelta(hours=hours):
+        clock.wall.stop_at(due)
+        work()
+    died = count(DeadLetter)
+    mailbox.tell("take")
+    work()
+    assert (died, len(mailbox.mails(EMAIL))) == ((0, 1) if hours < 24 else (1, 0))
+    assert wall.now() > began + timedelta(hours=min(hours, 24) / 2)
 
 
 @pytest.mark.parametrize("email", [EMAIL, "nobody@example.com"])

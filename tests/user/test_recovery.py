@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 from werkzeug.test import TestResponse
 
 import tasks.user
-from nene.kernel import redis, security, settings, tokens
+from nene.kernel import mail, redis, security, settings, tokens
 from nene.kernel.audit import Audit
 from nene.kernel.clock import wall
 from nene.kernel.db import in_transaction, reading
@@ -345,7 +345,7 @@ def test_mail_that_cannot_be_handed_in_goes_later(client: FlaskClient, mailbox: 
 def test_mail_that_is_never_taken_becomes_a_dead_letter(client: FlaskClient, mailbox: Mailbox) -> None:
     mailbox.tell("fail")
     ask(client)
-    for _time in range(4):
+    for _time in range(len(mail.RETRY_AFTER) + 1):
         work()
     with reading() as session:
         (dead,) = session.scalars(select(DeadLetter))
