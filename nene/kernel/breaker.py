@@ -3,12 +3,14 @@
 Own code because the known libraries hold one lock around every call, so that a slow answer would make all threads wait.
 """
 
+import socket
 import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, nullcontext
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager, nullcontext, suppress
 from time import monotonic
 
 CHUNK = 64 * 1024  # bytes that are read at a time
+AGAIN = 0.1  # seconds until one hangs up once more
 
 
 class NotAsked(Exception):
@@ -122,3 +124,24 @@ def read_in_time(read: Callable[[int], bytes], *, until: float, largest: int) ->
         if len(body) > largest:
             raise ValueError
     return bytes(body)
+
+
+def hang_up_later(sockets: Callable[[], Iterable[socket.socket | None]], *, after: float) -> threading.Event:
+    """Shut these sockets down after so many seconds, unless the event is set by then: who waits reads that it is over.
+
+    Whoever says a little now and then never runs into a time-out. It is done again and again until the event is set,
+    for while TLS is agreed on there is no socket to be had.
+    """
+    over = threading.Event()
+
+    def hang_up() -> None:
+        pause = after
+        while not over.wait(pause):
+            pause = AGAIN
+            for each in sockets():
+                if each is not None:
+                    with suppress(OSError):
+                        socket.socket.shutdown(each, socket.SHUT_RDWR)  # without a farewell of TLS, which may hang
+
+    threading.Thread(target=hang_up, daemon=True, name="hang-up").start()
+    return over

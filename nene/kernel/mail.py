@@ -1,7 +1,6 @@
 """Mail: letters from templates, handed in over SMTP. Only a job sends one, with no transaction open."""
 
 import smtplib
-import socket
 import ssl
 import threading
 from contextlib import closing, suppress
@@ -19,14 +18,13 @@ from flask_babel import gettext, ngettext
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from nene.kernel import settings
-from nene.kernel.breaker import Gate
+from nene.kernel.breaker import Gate, hang_up_later
 from nene.kernel.clock import wall
 from nene.kernel.settings import SmtpUrl
 
 SENDER = "내돈네돈"
 TIMEOUT = 10.0  # seconds to connect, and for each answer of a greeting and of a farewell
 LONGEST = 60.0  # seconds for all together, which the letter itself may use
-AGAIN = 0.1  # seconds until one hangs up once more
 SENDING = 2  # letters at a time: a sixth of the threads of jobs (Procfile)
 FAILURES, PAUSE = 3, 30.0  # without an answer in a row, before nothing is handed in for so many seconds
 # Whoever says "not now" may say so for minutes, to see who comes again, or for hours; after a day nobody waits for it.
@@ -85,11 +83,10 @@ def deliver(to: str, subject: str, text: str, *, letter_id: str) -> None:
 
 
 class _Plain(smtplib.SMTP):
-    """Hangs up after LONGEST: a server that says a little now and then never runs into a time-out."""
+    """Hangs up after LONGEST."""
 
     def connect(self, *where: Any, **more: Any) -> tuple[int, bytes]:
-        self._closed = threading.Event()
-        threading.Thread(target=self._hang_up, daemon=True, name="mail-end").start()
+        self._closed = hang_up_later(lambda: [self.sock], after=LONGEST)
         try:
             return super().connect(*where, **more)
         except BaseException:
@@ -103,15 +100,6 @@ class _Plain(smtplib.SMTP):
     def wait_for_answers(self, seconds: float) -> None:
         if self.sock is not None:
             self.sock.settimeout(seconds)
-
-    def _hang_up(self) -> None:
-        """Again and again: while TLS is agreed on there is no socket to be had."""
-        pause = LONGEST
-        while not self._closed.wait(pause):
-            pause = AGAIN
-            if (sock := self.sock) is not None:
-                with suppress(OSError):
-                    socket.socket.shutdown(sock, socket.SHUT_RDWR)
 
 
 class _Encrypted(_Plain, smtplib.SMTP_SSL):

@@ -19,10 +19,12 @@ from authlib.integrations.base_client.errors import OAuthError
 from authlib.integrations.requests_client import OAuth2Session
 from joserfc import jws
 from joserfc.errors import JoseError
+from requests.adapters import HTTPAdapter
+from urllib3.connection import HTTPConnection
 from urllib3.exceptions import HTTPError  # what requests lets through while a body is read
 
 from nene.kernel import settings
-from nene.kernel.breaker import Gate, NotAsked, TooLate, read_in_time
+from nene.kernel.breaker import Gate, NotAsked, TooLate, hang_up_later, read_in_time
 from nene.kernel.clock import wall
 from nene.kernel.errors import NotThere
 from nene.kernel.settings import OAuthClient
@@ -155,14 +157,38 @@ def lasting(new: str, old: str | None) -> str:
     return old if "refresh_token" in _object(json.loads(old)) else new
 
 
+class _Adapter(HTTPAdapter):
+    """Knows the connections that it opened, so that one can be ended while its answer is waited for."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.opened: list[HTTPConnection] = []
+
+    def get_connection_with_tls_context(self, *where: Any, **more: Any) -> Any:
+        pool: Any = super().get_connection_with_tls_context(*where, **more)
+        pool.ConnectionCls = partial(self._open, type(pool).ConnectionCls)
+        return pool
+
+    def _open(self, kind: Callable[..., HTTPConnection], **how: Any) -> HTTPConnection:
+        self.opened.append(kind(**how))
+        return self.opened[-1]
+
+
 class _Session(OAuth2Session):  # type: ignore[misc]
     """Reads an answer at once, and no longer than it may take."""
 
     def send(self, request: requests.PreparedRequest, **how: Any) -> requests.Response:
         until = monotonic() + sum(TIMEOUT)
-        response: requests.Response = super().send(request, **{**how, "stream": True})
-        pieces = partial(response.raw.read1, decode_content=True)
-        response._content = read_in_time(pieces, until=until, largest=LARGEST)  # noqa: SLF001 - as requests would
+        opened = self.get_adapter(request.url).opened
+        over = hang_up_later(lambda: [each.sock for each in opened], after=sum(TIMEOUT))
+        try:
+            response: requests.Response = super().send(request, **{**how, "stream": True})
+            pieces = partial(response.raw.read1, decode_content=True)
+            response._content = read_in_time(pieces, until=until, largest=LARGEST)  # noqa: SLF001 - as requests would
+        finally:
+            over.set()
+        if monotonic() > until:
+            raise TooLate  # headers that were cut off look as if they had ended
         return response
 
 
@@ -204,6 +230,8 @@ def _session(provider: Provider, client: OAuthClient, callback: str) -> OAuth2Se
         code_challenge_method="S256" if provider in PROVES_KEY else None,
         default_timeout=TIMEOUT,
     )
+    for scheme in ("http://", "https://"):
+        session.mount(scheme, _Adapter())
     session.max_redirects = 0  # none of these addresses moves
     return session
 

@@ -230,7 +230,7 @@ def test_who_looks_long_at_a_letter_gets_it_once(mailbox: Mailbox, monkeypatch: 
 def test_nothing_goes_on_after_a_connection_that_was_refused() -> None:
     with sending_to(f"smtp://127.0.0.1:{free_port()}"), pytest.raises(MailAway):
         mail.deliver(KIM, "하나", "둘", letter_id="letter")
-    wait_until(lambda: "mail-end" not in {thread.name for thread in threading.enumerate()})
+    wait_until(lambda: "hang-up" not in {thread.name for thread in threading.enumerate()})
 
 
 def test_few_letters_go_at_a_time_and_none_to_who_does_not_answer(

@@ -87,8 +87,9 @@ def test_whatever_a_provider_says_is_an_answer(client: FlaskClient, oauth: OAuth
     assert sign_in(client, oauth).location == "/signup/social"
 
 
+@pytest.mark.parametrize("begun", [b"Content-Length: 1000\r\n\r\n", b"X-Long: "])
 def test_an_answer_in_drops_is_not_waited_for(
-    client: FlaskClient, oauth: OAuth, offered: Settings, monkeypatch: pytest.MonkeyPatch
+    client: FlaskClient, oauth: OAuth, offered: Settings, monkeypatch: pytest.MonkeyPatch, begun: bytes
 ) -> None:
     monkeypatch.setattr(gateway, "TIMEOUT", (0.3, 0.3))
     with socket.create_server(("127.0.0.1", 0)) as server:
@@ -97,8 +98,8 @@ def test_an_answer_in_drops_is_not_waited_for(
             caller, _address = server.accept()
             with caller, suppress(OSError):
                 caller.recv(65_536)
-                caller.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n")
-                while True:
+                caller.sendall(b"HTTP/1.1 200 OK\r\n" + begun)
+                for _drop in range(200):
                     caller.sendall(b" ")
                     threading.Event().wait(0.05)
 
@@ -108,6 +109,7 @@ def test_an_answer_in_drops_is_not_waited_for(
         began = monotonic()
         assert sign_in(client, oauth).status_code == 503
         assert monotonic() - began < 5
+        assert gateway._gate(Provider.KAKAO, gateway.WAITING)._failures == 1  # silence, not an answer
 
 
 def test_outside_services_never_take_all_threads_of_the_web() -> None:
