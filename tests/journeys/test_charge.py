@@ -4,9 +4,10 @@ import re
 from collections.abc import Callable
 
 import pytest
-from playwright.sync_api import BrowserContext, Page, expect
+from playwright.sync_api import BrowserContext, Locator, Page, expect
 
 from tests.browser import DESKTOP
+from tests.crowd import wait_until
 from tests.journeys.test_main_loop import balance, sign_up
 from tests.servers import Live
 from tests.tossed import PracticeToss
@@ -31,12 +32,22 @@ def order_of(page: Page) -> str:
     return page.locator("#payment").get_attribute("data-id") or ""
 
 
+def look_again(page: Page, link: Locator) -> None:
+    """Press the link to the same page, as one does without JavaScript, until it is not offered any more."""
+
+    def is_over() -> bool:
+        if link.count():
+            with page.expect_navigation():
+                link.click()
+        return not link.count()
+
+    wait_until(is_over)
+
+
 def see_it_settle(page: Page, text: re.Pattern[str], *, scripts: bool) -> None:
     """The page shows it by itself; without JavaScript one looks again."""
     if not scripts:
-        again = page.get_by_role("link", name="새로 고침")
-        while again.count():
-            again.click()
+        look_again(page, page.get_by_role("link", name="새로 고침"))
     expect(page.get_by_role("heading", name=text)).to_be_visible(timeout=30_000)
 
 

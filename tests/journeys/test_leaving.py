@@ -9,6 +9,7 @@ import pytest
 from playwright.sync_api import BrowserContext, Page, expect
 
 from tests.crowd import wait_until
+from tests.journeys.test_charge import look_again
 from tests.journeys.test_main_loop import PASSWORD, POINTS, balance, sign_up
 from tests.servers import ROOT, Live
 from tests.tossed import PracticeToss
@@ -50,14 +51,7 @@ def is_charged(page: Page) -> bool:
 def watch_it_settle(page: Page, *, scripts: bool) -> None:
     """The page shows by itself that Toss has answered; without JavaScript one looks again."""
     if not scripts:
-        again = page.get_by_role("link", name="지금 상태 다시 보기")
-
-        def is_over() -> bool:
-            if again.count():
-                again.click()
-            return not again.count()
-
-        wait_until(is_over)
+        look_again(page, page.get_by_role("link", name="지금 상태 다시 보기"))
     expect(page.get_by_role("heading", name="돌려드렸어요")).to_be_visible(timeout=30_000)
 
 
