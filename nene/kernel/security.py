@@ -189,7 +189,9 @@ def address() -> str:
         found = ip_address(given)
     except ValueError:
         return given
-    return str(IPv6Address(int(found) >> 64 << 64)) if isinstance(found, IPv6Address) else given
+    if not isinstance(found, IPv6Address):
+        return given
+    return str(found.ipv4_mapped or IPv6Address(int(found) >> 64 << 64))
 
 
 def _user() -> str:

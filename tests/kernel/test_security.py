@@ -15,7 +15,7 @@ from nene.kernel import settings as current
 from nene.kernel.db import db, in_transaction
 from nene.kernel.embedded import free_port
 from nene.kernel.errors import TooMany
-from nene.kernel.security import Attempt, limit_money, limit_search
+from nene.kernel.security import Attempt, address, limit_money, limit_search
 from nene.kernel.settings import Settings, WebUrl
 from tests import world
 from tests.conftest import Client
@@ -284,3 +284,17 @@ def test_production_speaks_https_only(settings: Settings, committed: None) -> No
         db.engine.dispose()
     assert "max-age=31556926" in answer.headers["Strict-Transport-Security"]
     assert "Secure" in answer.headers["Set-Cookie"]
+
+
+@pytest.mark.parametrize(
+    ("given", "counted"),
+    [
+        ("203.0.113.7", "203.0.113.7"),
+        ("2001:db8:1:2:3:4:5:6", "2001:db8:1:2::"),
+        ("::ffff:203.0.113.7", "203.0.113.7"),
+        ("no-address", "no-address"),
+    ],
+)
+def test_a_household_is_counted_once(app: Flask, given: str, counted: str) -> None:
+    with app.test_request_context(environ_base={"REMOTE_ADDR": given}):
+        assert address() == counted
